@@ -1,0 +1,62 @@
+// What each agent publishes about its node, for the others, for `status` and for metrics. It is never
+// evidence for a promotion: evidence is only the answer to a seal.
+
+import type { Epoch, Incarnation, NodeName, NodeRole, SystemId, WallClockMs } from './names.ts'
+import type { Lsn } from './lsn.ts'
+import type { TimelineHistory, WalPosition } from './position.ts'
+
+/** The state of a node in one word, as people see it. */
+export type NodeState =
+  | 'starting' // the agent is up, nothing is known yet
+  | 'waiting' // waits for the store, a primary, or its turn
+  | 'bootstrapping' // makes the first primary
+  | 'cloning' // copies a primary
+  | 'rewinding' // cuts diverged WAL
+  | 'recovering' // PostgreSQL replays its own WAL, does not follow anybody yet
+  | 'streaming' // follows the primary
+  | 'sealed' // has promised not to acknowledge older primaries, waits for a new one
+  | 'electing' // holds the lease, asks for seals
+  | 'promoting' // elected, not open yet
+  | 'running' // open primary, witness or balancer
+  | 'stopping' // hands over or is being stopped
+  | 'stopped' // PostgreSQL is stopped on purpose
+  | 'failed' // needs a person; `detail` says why
+
+export type NodeReport = {
+  readonly name: NodeName
+  readonly role: NodeRole
+  readonly incarnation: Incarnation | null
+  readonly systemId: SystemId | null
+  readonly state: NodeState
+  /** One sentence when `state` alone does not explain it. */
+  readonly detail: string | null
+  /** True while PostgreSQL runs as primary (open or not). */
+  readonly isPrimary: boolean
+  /** With isPrimary: the epoch under which it was started, and the branches that led to it. */
+  readonly epoch: Epoch | null
+  readonly history: TimelineHistory | null
+  readonly position: WalPosition | null
+  readonly replayLsn: Lsn | null
+  readonly upstream: NodeName | null
+  readonly promise: Epoch
+  /** False while the directory's position went backwards and has not caught up (I11). */
+  readonly isEvidence: boolean
+  readonly version: string
+  readonly reportedAtMs: WallClockMs
+}
+
+/** The part of a report whose change must be published at once; the rest may wait for the period. */
+export function reportFingerprint(report: NodeReport): string {
+  return JSON.stringify([
+    report.incarnation,
+    report.state,
+    report.detail,
+    report.isPrimary,
+    report.epoch,
+    report.upstream,
+    report.promise,
+    report.isEvidence,
+    report.position?.timeline ?? null,
+  ])
+}
+

@@ -1,0 +1,161 @@
+// One PostgreSQL server and its data directory, as the agent needs it. Everything that changes it is
+// idempotent: killed in the middle, it is run again. Calls that may take long take a progress listener.
+
+import type { Epoch, Incarnation, NodeName, SystemId, TimelineId } from '../core/names.ts'
+import type { Lsn } from '../core/lsn.ts'
+import type { TimelineHistory, WalPosition } from '../core/position.ts'
+import type { SyncSetting } from '../core/sync-list.ts'
+
+/** A server to stream from. */
+export type Upstream = {
+  readonly node: NodeName
+  readonly host: string
+  readonly port: number
+  readonly slotName: string
+  /** The incarnation under which this node counts. */
+  readonly applicationName: Incarnation
+}
+
+/** Everything that a running server takes over by reload. */
+export type ServerConfig = {
+  /** Null: receives nothing. */
+  readonly upstream: Upstream | null
+  readonly sync: SyncSetting
+  /** `closed`: only pgherd itself and replication get in; `open`: clients too. */
+  readonly gate: 'closed' | 'open'
+}
+
+/** What one walsender of a primary says (pg_stat_replication). */
+export type Walsender = {
+  readonly pid: number
+  readonly applicationName: string
+  readonly state: string
+  readonly flushLsn: Lsn | null
+  readonly replayLsn: Lsn | null
+  /** 0 when this walsender does not use a list with its name in it. */
+  readonly syncPriority: number
+  readonly syncState: string
+}
+
+export type PostgresObservation =
+  /** No answer in time, or an answer that says nothing. Never "stopped". */
+  | { readonly kind: 'unknown'; readonly why: string }
+  /** There is no data directory. */
+  | { readonly kind: 'absent' }
+  /** No process of the data directory is left. */
+  | { readonly kind: 'stopped' }
+  /** A postmaster runs and does not accept connections yet, or is shutting down. */
+  | { readonly kind: 'starting' }
+  | {
+      readonly kind: 'standby'
+      /** End of flushed WAL. Exact only while `isReceiving` is false and `isAtEndOfWal` is true. */
+      readonly position: WalPosition
+      readonly replayLsn: Lsn
+      /** A WAL receiver process exists. */
+      readonly isReceiving: boolean
+      /** It streams (status `streaming`) from this application name's configured upstream. */
+      readonly isStreaming: boolean
+      /** Host and port the receiver is connected to. */
+      readonly receivingFrom: { readonly host: string; readonly port: number } | null
+      /** Local WAL has been read to its end, nothing is left to replay. */
+      readonly isAtEndOfWal: boolean
+    }
+  | {
+      readonly kind: 'primary'
+      readonly position: WalPosition
+      readonly walsenders: readonly Walsender[]
+      /** Clients that wait for synchronous commit now. */
+      readonly syncWaiterCount: number
+      /** What SHOW synchronous_standby_names says to a new transaction. */
+      readonly syncSettingText: string
+    }
+
+/** A directory as it lies on disk, without a server. */
+export type DataDirectory =
+  | { readonly kind: 'absent' }
+  | {
+      readonly kind: 'present'
+      readonly systemId: SystemId
+      /** Started next, it would come up as a standby (standby.signal). */
+      readonly isStandby: boolean
+      /** The last shutdown was clean (pg_controldata). */
+      readonly isClean: boolean
+      readonly timeline: TimelineId
+    }
+  /** Made by a bootstrap that was not recorded yet: may be thrown away. */
+  | { readonly kind: 'staged'; readonly systemId: SystemId }
+  | { readonly kind: 'broken'; readonly why: string }
+
+export type CopyProgress = { readonly doneBytes: number; readonly totalBytes: number | null }
+
+export type PostgresErrorKind = 'timeout' | 'refused' | 'failed'
+
+/** PostgreSQL or one of its tools could not do it. */
+export class PostgresError extends Error {
+  override readonly name = 'PostgresError'
+  readonly kind: PostgresErrorKind
+  constructor(kind: PostgresErrorKind, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+export interface Postgres {
+  inspect(): Promise<DataDirectory>
+  /** Looks at the server. Never throws: what could not be learned is `unknown`. */
+  observe(deadlineMs: number): Promise<PostgresObservation>
+
+  /** Makes a new database system beside the final place, `staged`. Returns its identifier. */
+  initialise(deadlineMs: number): Promise<SystemId>
+  /** Throws a staged directory away. */
+  discardStaged(): Promise<void>
+  /** Makes the staged directory the data directory. */
+  adoptStaged(): Promise<void>
+
+  /** Writes the configuration and, when the server runs, reloads. Does nothing when it is current. */
+  configure(config: ServerConfig): Promise<void>
+  /**
+   * Starts the server under the guard and returns when it accepts pgherd's own connections. Ends every
+   * process that a former server left in the directory first. `configure` must have been called.
+   * @throws PostgresError
+   */
+  start(as: 'primary' | 'standby', deadlineMs: number): Promise<void>
+  /** Returns when no process of the data directory is left. `fast`: clean; `immediate`: no checkpoint. */
+  stop(mode: 'fast' | 'immediate', deadlineMs: number): Promise<void>
+  /** Cuts client sessions (not replication, not pgherd's own). */
+  terminateClients(deadlineMs: number): Promise<void>
+  checkpoint(deadlineMs: number): Promise<void>
+
+  /**
+   * Places empty history files for every id below `timeline` that is missing, so that the server takes
+   * this id, then promotes and returns when the server is out of recovery and on a new timeline.
+   * @returns the timeline it really got; the caller verifies it
+   */
+  promote(timeline: TimelineId, deadlineMs: number): Promise<TimelineId>
+  /** Branches that lead to the present timeline, from the history file. */
+  history(deadlineMs: number): Promise<TimelineHistory>
+
+  /** Writes a record of our own, flushed locally, and returns the position behind it. Waits for nobody. */
+  markWal(deadlineMs: number): Promise<Lsn>
+  /** 2.4 step 2a: makes a commit of our own and says whether it waits for synchronous commit. */
+  probeSyncWait(deadlineMs: number): Promise<'waits' | 'returned'>
+  terminateWalsender(pid: number, deadlineMs: number): Promise<void>
+  /** Makes missing slots for these nodes and drops pgherd's slots for others. On standbys too. */
+  ensureSlots(nodes: readonly NodeName[], deadlineMs: number): Promise<void>
+
+  /** Keeps the WAL after `forkLsn` of a stopped server aside; returns where, and how many commits are in it. */
+  keepDivergedWal(
+    forkLsn: Lsn | null,
+    epoch: Epoch,
+  ): Promise<{ readonly path: string; readonly commitCount: number | null }>
+  /** pg_rewind of a cleanly stopped server. The result is a standby. @throws PostgresError */
+  rewind(source: Upstream, onProgress: (progress: CopyProgress) => void, signal: AbortSignal): Promise<void>
+  /**
+   * Copies `source` beside the present directory and replaces it only when the copy is complete and
+   * verified; the old one is kept aside until the new one streams (I8).
+   * @throws PostgresError
+   */
+  clone(source: Upstream, onProgress: (progress: CopyProgress) => void, signal: AbortSignal): Promise<void>
+  /** The node streams again: what `clone` kept aside may go. */
+  discardReplaced(): Promise<void>
+}
