@@ -13,11 +13,33 @@ export const exitCodes = {
   refused: 7,
   timeout: 8,
   localState: 9,
+  degraded: 10,
+  noPrimary: 11,
+  unreachable: 12,
   removed: 20,
   interrupted: 130,
 } as const
 
 export type ExitReason = keyof typeof exitCodes
+
+/** What each code tells a script, for `--help` and the documentation. */
+export const exitMeanings: Readonly<Record<ExitReason, string>> = {
+  done: 'done, healthy, or stopped as asked',
+  bug: 'a bug: failed assertion or unexpected error',
+  usage: 'wrong usage',
+  configuration: 'the spec file or an environment variable is invalid',
+  postgres: 'PostgreSQL could not do it',
+  store: 'the store is unreachable or refused',
+  system: 'operating system, files, ports or processes',
+  refused: 'refused by a safety rule (its id is printed)',
+  timeout: 'waited, and the time is over; the work may still go on',
+  localState: 'local state contradicts the cluster',
+  degraded: 'the cluster works, but less protected than its spec says',
+  noPrimary: 'no node may take writes now',
+  unreachable: 'no agent of the cluster answers',
+  removed: 'this node was removed from the cluster; do not start it again',
+  interrupted: 'interrupted by Ctrl-C',
+}
 
 export type ErrorDetails = {
   /** Stable code, `PGHERD_` and upper case words. */

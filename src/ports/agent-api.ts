@@ -41,6 +41,8 @@ export type AgentStatus = {
   readonly node: NodeName
   readonly systemId: SystemId | null
   readonly report: NodeReport
+  /** The same answers that balancers get, of the same instant. */
+  readonly role: RoleAnswer
   readonly lease: LeaseStatus | null
   /** Whether the store has answered this agent lately. */
   readonly isStoreReachable: boolean
