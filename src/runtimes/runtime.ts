@@ -1,0 +1,115 @@
+// Where nodes live. Every runtime (local processes, containers, hosts) offers the same verbs; what the
+// nodes do is the agents' business. The CLI knows only this interface.
+
+import type { ClusterLayout } from '../core/cluster-layout.ts'
+import type { NodeName } from '../core/names.ts'
+import type { LoadedSpec } from '../config/load.ts'
+import type { StatusClient } from '../ports/status-client.ts'
+
+/** Progress of a command. Steps run in parallel; `id` is stable, `title` is for people. */
+export type Step = {
+  readonly id: string
+  readonly title: string
+  readonly state: 'started' | 'done' | 'unchanged' | 'failed'
+  /** What was found or done, or why it failed; one line. */
+  readonly detail: string | null
+}
+export type StepListener = (step: Step) => void
+
+export type UpResult = {
+  readonly cluster: RuntimeCluster
+  /** False: everything ran already as the spec says ("nothing to change"). */
+  readonly isChanged: boolean
+  /** For people: what was left over of an earlier run and was cleaned, ports chosen, advice. */
+  readonly notes: readonly string[]
+}
+
+export type NodeProcess = {
+  readonly pid: number
+  /** Program name: `node`, `postgres`, `etcd`, `haproxy`, … */
+  readonly name: string
+  readonly isAgent: boolean
+  readonly isFrozen: boolean
+  readonly residentBytes: number
+}
+
+export type NodeProcesses = {
+  readonly node: NodeName
+  /** What the last command wanted. */
+  readonly wanted: 'running' | 'stopped'
+  /** `failed`: the agent ended and would end again (its exit code says so); it is not restarted. */
+  readonly state: 'running' | 'frozen' | 'restarting' | 'stopped' | 'failed'
+  readonly agentPid: number | null
+  /** How often the supervisor started the agent again since the last `start`. */
+  readonly restartCount: number
+  /** With `failed` and `restarting`: the last words of the agent. */
+  readonly detail: string | null
+  readonly processes: readonly NodeProcess[]
+}
+
+export type FreezeScope = 'node' | 'agent'
+
+/** A cluster that has state in this runtime, running or not. */
+export interface RuntimeCluster {
+  readonly layout: ClusterLayout
+  /** Folder with everything of this cluster. */
+  readonly directory: string
+  /** The effective spec, with every port named. */
+  readonly specFile: string
+  /** A client of its agents, with the cluster's secret. */
+  connect(): StatusClient
+  /** For `psql` and `url`: who applications connect as. The file is a libpq passfile, mode 0600. */
+  readonly application: {
+    readonly database: string
+    readonly user: string
+    readonly passFile: string
+    /** Reads the password, for `--show-secret` only. */
+    readPassword(): Promise<string>
+  }
+  /** Processes as they are now, from pid files and /proc, agents not asked. */
+  processes(): Promise<readonly NodeProcesses[]>
+  isSupervised(): Promise<boolean>
+  /** Log files of one node or of all (null: the supervisor's too), existing ones only. */
+  logFiles(node: NodeName | null): Promise<readonly { readonly node: NodeName | null; readonly path: string }[]>
+
+  /** Starts the node's agent and returns when it answers. Idempotent. @returns false when it ran */
+  startNode(node: NodeName): Promise<boolean>
+  /** As `docker stop`: asks to end, waits, then kills. Idempotent. @returns false when it was stopped */
+  stopNode(node: NodeName): Promise<boolean>
+  /** As pulling the plug: SIGKILL to every process of the node at once. @returns how many it hit */
+  killNode(node: NodeName): Promise<number>
+  /** SIGSTOP. @returns how many processes it hit */
+  freezeNode(node: NodeName, scope: FreezeScope): Promise<number>
+  /** SIGCONT to whatever is frozen. @returns how many processes it woke */
+  thawNode(node: NodeName): Promise<number>
+
+  /** Ends everything cleanly; data stays. @returns false when nothing ran */
+  down(onStep: StepListener): Promise<boolean>
+  /** Ends everything and removes every file. The caller has asked the person. */
+  destroy(onStep: StepListener): Promise<void>
+}
+
+export type ClusterSummary = {
+  readonly name: string
+  readonly directory: string
+  /** Null when the directory holds no readable spec (an `up` that was killed early). */
+  readonly layout: ClusterLayout | null
+  readonly isSupervised: boolean
+}
+
+export interface Runtime {
+  /** Everything that has state, sorted by name. */
+  clusters(): Promise<readonly ClusterSummary[]>
+  /**
+   * @param name null: the only one there is
+   * @throws PgherdError PGHERD_CLUSTER_UNKNOWN (with what there is), PGHERD_CLUSTER_AMBIGUOUS
+   */
+  open(name: string | null): Promise<RuntimeCluster>
+  /**
+   * Makes the cluster run as the spec says and returns when every agent answers; whether the cluster
+   * is healthy yet is for the caller to watch through `connect()`. Idempotent and resumable; an abort
+   * leaves what was started running and resumable.
+   * @throws PgherdError
+   */
+  up(spec: LoadedSpec, onStep: StepListener, signal: AbortSignal): Promise<UpResult>
+}
