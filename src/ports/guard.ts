@@ -5,6 +5,12 @@ import type { MonotonicMs } from '../core/names.ts'
 
 export interface Guard {
   /**
+   * As `extend`, but resolves when the guard has confirmed it; from now on PostgreSQL has a deadline.
+   * To be awaited before the server is promoted or started as primary.
+   * @throws Error when the guard does not confirm in time: then PostgreSQL must not be made a primary
+   */
+  arm(stopByMs: MonotonicMs): Promise<void>
+  /**
    * From now on PostgreSQL may run until `stopByMs`. Deadlines only grow: an earlier one is ignored.
    * Fire and forget: when it does not arrive, the guard stops PostgreSQL, which is the safe outcome.
    */

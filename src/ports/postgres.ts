@@ -143,6 +143,16 @@ export interface Postgres {
   /** Makes missing slots for these nodes and drops pgherd's slots for others. On standbys too. */
   ensureSlots(nodes: readonly NodeName[], deadlineMs: number): Promise<void>
 
+  /**
+   * Asks a server for its identity and the end of its flushed WAL at this moment, over the
+   * replication protocol (IDENTIFY_SYSTEM).
+   * @throws PostgresError
+   */
+  identify(
+    source: Upstream,
+    deadlineMs: number,
+  ): Promise<{ readonly systemId: SystemId; readonly timeline: TimelineId; readonly lsn: Lsn }>
+
   /** Keeps the WAL after `forkLsn` of a stopped server aside; returns where, and how many commits are in it. */
   keepDivergedWal(
     forkLsn: Lsn | null,
