@@ -133,11 +133,9 @@ export function mergeStatus(
   const lease = newestLease(views)
   const primary = primaryOf(views, lease)
   const sync = newestSync(views)
-  const nodes = layout.nodes
-    .filter((node) => node.role !== 'balancer')
-    .map((node, index) =>
-      nodeStatus({ node, index, observation: observations.get(node.name), primary, lease, sync }, views),
-    )
+  const nodes = numberedNodes(layout).map(({ id, node }) =>
+    nodeStatus({ id, node, observation: observations.get(node.name), primary, lease, sync }, views),
+  )
   const facts = {
     layout,
     observations,
@@ -239,9 +237,17 @@ function newestSync(views: readonly AgentView[]): SyncRecord | null {
   return known[0]?.sync ?? null
 }
 
+/** The numbers that people know from repmgr: 1000… for data nodes, 2000… for witnesses. */
+function numberedNodes(layout: ClusterLayout): { id: number; node: NodeLayout }[] {
+  const next = { data: 1000, witness: 2000, balancer: 3000 }
+  return layout.nodes
+    .map((node) => ({ id: next[node.role]++, node }))
+    .filter(({ node }) => node.role !== 'balancer')
+}
+
 type NodeFacts = {
+  readonly id: number
   readonly node: NodeLayout
-  readonly index: number
   readonly observation: NodeObservation | undefined
   readonly primary: Primary
   readonly lease: LeaseView | null
@@ -249,7 +255,7 @@ type NodeFacts = {
 }
 
 function nodeStatus(facts: NodeFacts, views: readonly AgentView[]): NodeStatus {
-  const { node, index, observation, primary, sync } = facts
+  const { id, node, observation, primary, sync } = facts
   const view = observation?.kind === 'answered' ? observation.view : null
   const report = view?.report ?? null
   const isWitness = node.role === 'witness'
@@ -257,7 +263,7 @@ function nodeStatus(facts: NodeFacts, views: readonly AgentView[]): NodeStatus {
   const published = latestReport(node.name, views)
   const incarnation = report?.incarnation ?? published?.incarnation ?? null
   return {
-    id: (isWitness ? 2000 : 1000) + (isWitness ? 0 : index),
+    id,
     name: node.name,
     role: isWitness ? 'witness' : isPrimary ? 'primary' : 'standby',
     state: stateOf(observation),
@@ -268,7 +274,8 @@ function nodeStatus(facts: NodeFacts, views: readonly AgentView[]): NodeStatus {
     lagBytes: isWitness || isPrimary || view === null ? null : lagOf(view, primary.view),
     sync: isWitness || isPrimary ? null : syncOf(incarnation, sync),
     address: `${node.host}:${String(node.postgresPort ?? node.apiPort)}`,
-    isContradiction: report?.isPrimary === true && !isPrimary && isForeignLease(report, facts.lease),
+    isContradiction:
+      report?.isPrimary === true && !isPrimary && isForeignLease(report, facts.lease),
     operation: view?.operation ?? null,
     lastReportAtMs: report?.reportedAtMs ?? published?.reportedAtMs ?? null,
   }

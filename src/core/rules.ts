@@ -1,0 +1,401 @@
+// The decision table: first match wins. Ids are stable (hundreds per section, steps of two) and stand in
+// every event that a rule caused. A row says when, what, and why in a sentence for operators.
+
+import type { DecisionKind } from './decision.ts'
+import type { DimensionName, Dimensions } from './situation.ts'
+
+/** A dimension that is not named matches any value. */
+export type Pattern = {
+  readonly [Name in DimensionName]?: Dimensions[Name][number] | readonly Dimensions[Name][number][]
+}
+
+export type Rule = {
+  readonly id: `R${number}`
+  readonly section: Section
+  readonly when: Pattern
+  readonly decision: DecisionKind
+  readonly why: string
+}
+
+export type Section =
+  | 'stopping'
+  | 'right to write'
+  | 'first primary'
+  | 'open primary'
+  | 'becoming primary'
+  | 'free lease'
+  | 'following'
+  | 'waiting'
+
+const stopped = ['was-primary', 'was-standby'] as const
+const empty = ['absent', 'staged'] as const
+const held = ['preparing', 'serving'] as const
+const running = ['starting', 'primary', 'hung'] as const
+
+export const rules: readonly Rule[] = [
+  {
+    id: 'R100',
+    section: 'stopping',
+    when: { wish: 'stop' },
+    decision: 'shut-down',
+    why: 'This node was asked to stop: PostgreSQL is stopped cleanly and the lease is given back.',
+  },
+
+  // The right to write goes before everything that takes time.
+  {
+    id: 'R200',
+    section: 'right to write',
+    when: { lease: 'lost', server: running },
+    decision: 'fence',
+    why: 'The lease was lost, so PostgreSQL may not be writable here any longer.',
+  },
+  {
+    id: 'R202',
+    section: 'right to write',
+    when: { lease: ['none', 'free', 'other'], server: ['primary', 'hung'] },
+    decision: 'fence',
+    why: 'PostgreSQL runs as a primary without a lease of this node.',
+  },
+  {
+    id: 'R204',
+    section: 'right to write',
+    when: { lease: 'unconfirmed' },
+    decision: 'reclaim-lease',
+    why: 'The store still names this node as holder and its agent was restarted: it renews the lease before anything else.',
+  },
+  {
+    id: 'R206',
+    section: 'right to write',
+    when: { lease: 'lost' },
+    decision: 'give-up-lease',
+    why: 'The lease was lost and nothing is writable here: the node goes back to being a standby.',
+  },
+  {
+    id: 'R208',
+    section: 'right to write',
+    when: { lease: held, health: 'bad' },
+    decision: 'fence-and-release',
+    why: 'The disk does not finish writes or the guard is gone: a primary that cannot be trusted to write or to be stopped is no primary.',
+  },
+  {
+    id: 'R210',
+    section: 'right to write',
+    when: { lease: held, server: 'hung' },
+    decision: 'fence-and-release',
+    why: 'PostgreSQL has not answered for a whole lease time.',
+  },
+
+  {
+    id: 'R298',
+    section: 'waiting',
+    when: { operation: 'running' },
+    decision: 'wait',
+    why: 'A long operation runs; the right to write is watched meanwhile.',
+  },
+
+  // The very first primary.
+  {
+    id: 'R300',
+    section: 'first primary',
+    when: { lease: 'none', server: empty, owner: 'nobody', turn: 'now' },
+    decision: 'acquire-first-lease',
+    why: 'The store knows no cluster of this name, no node that answers has data, and it is the turn of this node to make the first primary.',
+  },
+  {
+    id: 'R302',
+    section: 'first primary',
+    when: { lease: 'none', server: [...stopped, 'starting', 'standby', 'broken', 'foreign'] },
+    decision: 'report-lost-store',
+    why: 'There is data here, but the store knows no cluster: it was lost or this is the wrong store. Making a new primary could lose data.',
+  },
+  {
+    id: 'R304',
+    section: 'first primary',
+    when: { lease: 'preparing', owner: 'nobody', server: empty },
+    decision: 'bootstrap',
+    why: 'This node won the right to make the first primary.',
+  },
+  {
+    id: 'R306',
+    section: 'first primary',
+    when: { lease: ['free', 'preparing'], owner: 'me', server: 'staged' },
+    decision: 'adopt-staged',
+    why: 'The first primary was recorded; its directory takes its final place.',
+  },
+  {
+    id: 'R308',
+    section: 'first primary',
+    when: { lease: 'free', owner: 'nobody', server: empty, turn: 'now' },
+    decision: 'acquire-lease',
+    why: 'The node that was to make the first primary did not finish; another one does.',
+  },
+  {
+    id: 'R310',
+    section: 'first primary',
+    when: { lease: ['free', 'preparing', 'other'], owner: 'nobody', server: stopped },
+    decision: 'report-lost-store',
+    why: 'There is data here, but the store has no record of it.',
+  },
+
+  {
+    id: 'R320',
+    section: 'waiting',
+    when: { server: 'foreign' },
+    decision: 'report-foreign-data',
+    why: 'The data directory belongs to another cluster (system identifier); it is left untouched.',
+  },
+
+  // The open primary.
+  {
+    id: 'R400',
+    section: 'open primary',
+    when: { lease: 'serving', server: 'primary', switchover: 'ready' },
+    decision: 'hand-over',
+    why: 'A switchover was asked for and the standby that takes over is close: writes stop, the rest is streamed, the lease is handed over.',
+  },
+  {
+    id: 'R402',
+    section: 'open primary',
+    when: { lease: 'serving', server: 'primary', switchover: 'preparing' },
+    decision: 'prepare-switchover',
+    why: 'A switchover was asked for: a checkpoint is made first, so that stopping is short.',
+  },
+  {
+    id: 'R404',
+    section: 'open primary',
+    when: { lease: 'serving', server: 'primary', switchover: 'impossible' },
+    decision: 'cancel-switchover',
+    why: 'The requested switchover would not be safe or possible now.',
+  },
+  {
+    id: 'R406',
+    section: 'open primary',
+    when: { lease: 'serving', server: 'primary' },
+    decision: 'keep-serving',
+    why: 'The primary is open; the synchronous list and the slots follow the standbys.',
+  },
+  {
+    id: 'R410',
+    section: 'open primary',
+    when: { lease: 'serving', server: stopped, successor: 'some' },
+    decision: 'release-to-successor',
+    why: 'PostgreSQL died here and none of its processes is left; a listed standby can take over at once.',
+  },
+  {
+    id: 'R412',
+    section: 'open primary',
+    when: { lease: 'serving', server: stopped },
+    decision: 'close',
+    why: 'PostgreSQL died here and nobody else may be promoted without loss: it is started again, behind the gate.',
+  },
+  {
+    id: 'R414',
+    section: 'open primary',
+    when: { lease: 'serving', server: ['absent', 'staged', 'broken', 'standby'] },
+    decision: 'release-lease',
+    why: 'What is here is no primary any more.',
+  },
+  {
+    id: 'R416',
+    section: 'open primary',
+    when: { lease: 'serving' },
+    decision: 'wait',
+    why: 'PostgreSQL did not answer this time; the lease time decides how long this may last.',
+  },
+
+  // From the lease to an open primary.
+  {
+    id: 'R500',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'primary', owner: 'me', gate: 'passed' },
+    decision: 'open',
+    why: 'Enough listed standbys have flushed past the first record: the record is completed, the lease says serving, clients get in.',
+  },
+  {
+    id: 'R502',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'primary', owner: 'me' },
+    decision: 'prove-list',
+    why: 'Clients wait until enough listed standbys have flushed past the first record after this start.',
+  },
+  {
+    id: 'R504',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'primary' },
+    decision: 'fence',
+    why: 'PostgreSQL runs as a primary, but the record names another owner.',
+  },
+  {
+    id: 'R506',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'was-primary', owner: 'me' },
+    decision: 'resume',
+    why: 'This node is the owner in the record, so it holds every acknowledged commit: it starts again on its own timeline.',
+  },
+  {
+    id: 'R508',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'was-standby', owner: 'me' },
+    decision: 'start-standby',
+    why: 'This node is the owner in the record, but was not promoted yet.',
+  },
+  {
+    id: 'R510',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'standby', owner: 'me', recorded: 'this-epoch' },
+    decision: 'promote',
+    why: 'The record names this node as owner under this epoch.',
+  },
+  {
+    id: 'R512',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'standby', election: 'eligible' },
+    decision: 'record-election',
+    why: 'Every list of the record is proved by sealed members and none of them is ahead.',
+  },
+  {
+    id: 'R514',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'standby', election: 'behind' },
+    decision: 'hand-over-election',
+    why: 'A sealed member has more WAL: it gets the lease. A worse node is never promoted.',
+  },
+  {
+    id: 'R516',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'standby', election: 'short' },
+    decision: 'refuse-election',
+    why: 'Too few listed members answered to prove that nothing acknowledged would be lost.',
+  },
+  {
+    id: 'R518',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'standby', election: 'not-asked' },
+    decision: 'ask-seals',
+    why: 'The lease is held; the members are asked to stop acknowledging the old primary.',
+  },
+  {
+    id: 'R520',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: 'standby' },
+    decision: 'wait',
+    why: 'Members are being sealed.',
+  },
+  {
+    id: 'R522',
+    section: 'becoming primary',
+    when: { lease: 'preparing', server: ['unknown', 'starting'] },
+    decision: 'wait',
+    why: 'PostgreSQL does not answer yet.',
+  },
+  {
+    id: 'R524',
+    section: 'becoming primary',
+    when: { lease: 'preparing' },
+    decision: 'release-lease',
+    why: 'The lease is held, but what is here cannot become the primary.',
+  },
+
+  // Nobody holds the lease.
+  {
+    id: 'R600',
+    section: 'free lease',
+    when: { lease: 'free', server: 'standby', turn: 'now' },
+    decision: 'acquire-lease',
+    why: 'The lease is free and this standby may prove that it has everything.',
+  },
+  {
+    id: 'R602',
+    section: 'free lease',
+    when: { lease: 'free', server: stopped, owner: 'me', turn: 'now' },
+    decision: 'acquire-lease',
+    why: 'The lease is free and this node is the owner in the record.',
+  },
+  {
+    id: 'R604',
+    section: 'free lease',
+    when: { lease: 'free', server: 'was-standby' },
+    decision: 'start-standby',
+    why: 'A standby reads its WAL to the end, so that it can be evidence.',
+  },
+  {
+    id: 'R606',
+    section: 'free lease',
+    when: { lease: 'free', server: 'was-primary', owner: 'other' },
+    decision: 'start-standby',
+    why: 'Another node was elected after this one: it comes back as a standby.',
+  },
+  {
+    id: 'R608',
+    section: 'free lease',
+    when: { lease: 'free' },
+    decision: 'wait',
+    why: 'The lease is free, but it is not the turn of this node.',
+  },
+
+  // Another node is, or becomes, primary.
+  {
+    id: 'R700',
+    section: 'following',
+    when: { lease: 'other', server: stopped },
+    decision: 'start-standby',
+    why: 'Another node holds the lease: this one starts as a standby and reads its own WAL to the end.',
+  },
+  {
+    id: 'R702',
+    section: 'following',
+    when: { lease: 'other', server: 'standby', rejoin: 'streaming' },
+    decision: 'keep-following',
+    why: 'This standby streams from the primary.',
+  },
+  {
+    id: 'R704',
+    section: 'following',
+    when: { lease: 'other', server: 'standby', rejoin: 'detach' },
+    decision: 'detach',
+    why: 'This standby receives from a node that is not the primary of this epoch.',
+  },
+  {
+    id: 'R706',
+    section: 'following',
+    when: { lease: 'other', server: 'standby', rejoin: 'follow' },
+    decision: 'follow',
+    why: 'Everything here is part of the history of the primary: it can follow as it is.',
+  },
+  {
+    id: 'R708',
+    section: 'following',
+    when: { lease: 'other', server: 'standby', rejoin: 'rewind' },
+    decision: 'rewind',
+    why: 'There is WAL here that the history of the primary does not have: it is kept aside and cut off.',
+  },
+  {
+    id: 'R710',
+    section: 'following',
+    when: { lease: 'other', server: ['standby', 'absent', 'staged', 'broken'], rejoin: 'clone' },
+    decision: 'clone',
+    why: 'Nothing here can be used to follow the primary, so it is copied.',
+  },
+  {
+    id: 'R712',
+    section: 'following',
+    when: { lease: 'other' },
+    decision: 'wait',
+    why: 'There is no primary of this epoch to follow yet.',
+  },
+
+  {
+    id: 'R800',
+    section: 'waiting',
+    when: { lease: 'none' },
+    decision: 'wait',
+    why: 'The store knows no cluster yet and it is not the turn of this node to make one.',
+  },
+  {
+    id: 'R802',
+    section: 'waiting',
+    when: { lease: 'unknown' },
+    decision: 'wait',
+    why: 'The store has not answered yet. A running PostgreSQL is watched by the guard.',
+  },
+]

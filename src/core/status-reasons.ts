@@ -1,0 +1,294 @@
+// Why a cluster is not healthy, in sentences with a next step, worst first; and the one sentence that
+// `status` begins with. Pure: the merged facts in, text out.
+
+import type { ClusterLayout } from './cluster-layout.ts'
+import type {
+  LeaseView,
+  NodeObservation,
+  NodeStatus,
+  StoreStatus,
+  SyncStatus,
+  Verdict,
+} from './cluster-status.ts'
+import type { ControlRecord } from './control.ts'
+import type { NodeName } from './names.ts'
+
+export type ReasonCode =
+  | 'no-answer'
+  | 'contradiction'
+  | 'no-lease'
+  | 'opening'
+  | 'primary-silent'
+  | 'store-unreachable'
+  | 'store-votes'
+  | 'paused'
+  | 'node-failed'
+  | 'node-stopped'
+  | 'node-frozen'
+  | 'node-silent'
+  | 'node-foreign'
+  | 'not-streaming'
+  | 'durability'
+
+export type StatusReason = {
+  readonly code: ReasonCode
+  readonly node: NodeName | null
+  /** One sentence without a full stop at its end. */
+  readonly message: string
+  /** A command that helps or tells more; null when there is nothing to do but wait. */
+  readonly next: string | null
+}
+
+export type ReasonFacts = {
+  readonly layout: ClusterLayout
+  readonly observations: ReadonlyMap<NodeName, NodeObservation>
+  readonly lease: LeaseView | null
+  readonly nodes: readonly NodeStatus[]
+  readonly primary: NodeName | null
+  readonly isOpen: boolean
+  readonly sync: SyncStatus | null
+  readonly paused: ControlRecord['paused']
+  readonly store: StoreStatus
+}
+
+/** Everything that keeps the cluster from being healthy, worst first; empty when it is. */
+export function reasonsOf(facts: ReasonFacts): readonly StatusReason[] {
+  const hasAnswer = [...facts.observations.values()].some((one) => one.kind === 'answered')
+  if (!hasAnswer) return [noAnswer(facts)]
+  return [
+    ...contradictions(facts),
+    ...missingPrimary(facts),
+    ...storeReasons(facts),
+    ...pausedReasons(facts),
+    ...nodeReasons(facts),
+    ...durabilityReasons(facts),
+  ]
+}
+
+function noAnswer(facts: ReasonFacts): StatusReason {
+  const isFrozen = [...facts.observations.values()].some((one) => one.process === 'frozen')
+  return {
+    code: 'no-answer',
+    node: null,
+    message: `no agent of cluster ${facts.layout.cluster} answers`,
+    next: isFrozen ? 'pgherd node thaw NAME' : 'pgherd up',
+  }
+}
+
+function contradictions(facts: ReasonFacts): StatusReason[] {
+  return facts.nodes
+    .filter((node) => node.isContradiction)
+    .map((node) => ({
+      code: 'contradiction',
+      node: node.name,
+      message:
+        `${node.name} runs as primary, but ` +
+        (facts.lease === null
+          ? 'no lease is known'
+          : `the lease of epoch ${facts.lease.epoch} belongs to ${facts.lease.holder}`) +
+        '; it is not trusted and gets no writes',
+      next: `pgherd events --node ${node.name}`,
+    }))
+}
+
+function missingPrimary(facts: ReasonFacts): StatusReason[] {
+  const { lease } = facts
+  if (facts.isOpen) return silentPrimary(facts)
+  if (lease === null || lease.state === 'released' || lease.remainingMs === 0) {
+    const last = lease === null ? '' : ` (last: ${lease.holder}, epoch ${lease.epoch})`
+    return [
+      {
+        code: 'no-lease',
+        node: null,
+        message: `nobody holds the lease${last}, so no node may take writes`,
+        next: 'pgherd events',
+      },
+    ]
+  }
+  const holder = facts.nodes.find((node) => node.name === lease.holder)
+  return [
+    {
+      code: 'opening',
+      node: lease.holder,
+      message:
+        `${lease.holder} holds the lease of epoch ${lease.epoch} and is ` +
+        `${holder?.state ?? 'unknown'}; writes are not open yet`,
+      next: 'pgherd events --follow',
+    },
+  ]
+}
+
+function silentPrimary(facts: ReasonFacts): StatusReason[] {
+  if (facts.primary === null) return []
+  if (facts.observations.get(facts.primary)?.kind === 'answered') return []
+  return [
+    {
+      code: 'primary-silent',
+      node: facts.primary,
+      message:
+        `${facts.primary} holds the lease for another ${facts.lease?.remainingMs ?? 0} ms, ` +
+        'but its agent does not answer',
+      next: 'pgherd status --watch',
+    },
+  ]
+}
+
+function storeReasons(facts: ReasonFacts): StatusReason[] {
+  const { store, observations } = facts
+  const cutOff = [...observations]
+    .filter(([, one]) => one.kind === 'answered' && !one.view.isStoreReachable)
+    .map(([name]) => name)
+  const deadVoters = store.voters.filter((voter) => voter.state !== 'running')
+  const spareCount = Math.floor((store.voters.length - 1) / 2) - deadVoters.length
+  const reasons: StatusReason[] = []
+  if (cutOff.length > 0) {
+    reasons.push({
+      code: 'store-unreachable',
+      node: null,
+      message: store.isReachable
+        ? `the store does not answer ${cutOff.join(', ')}`
+        : 'the store does not answer: no failover is possible until a majority of ' +
+          `${store.voters.map((voter) => voter.name).join(', ')} runs`,
+      next: 'pgherd logs ' + cutOff.join(' '),
+    })
+  }
+  if (deadVoters.length > 0 && spareCount <= 0 && store.isReachable) {
+    reasons.push({
+      code: 'store-votes',
+      node: null,
+      message:
+        `the store runs on ${store.voters.length - deadVoters.length} of ` +
+        `${store.voters.length} voters; without one more of them no failover is possible`,
+      next: null,
+    })
+  }
+  return reasons
+}
+
+function pausedReasons(facts: ReasonFacts): StatusReason[] {
+  if (facts.paused === null) return []
+  return [
+    {
+      code: 'paused',
+      node: null,
+      message: `automation is paused (${facts.paused.reason}): nobody is promoted by itself`,
+      next: 'pgherd resume',
+    },
+  ]
+}
+
+function nodeReasons(facts: ReasonFacts): StatusReason[] {
+  return facts.nodes.flatMap((node) => {
+    const observation = facts.observations.get(node.name)
+    if (observation?.kind !== 'answered') return [silentNode(node, observation)]
+    const reason = answeringNode(node)
+    return reason === null ? [] : [reason]
+  })
+}
+
+function silentNode(node: NodeStatus, observation: NodeObservation | undefined): StatusReason {
+  const { name } = node
+  if (observation?.process === 'stopped') {
+    const next = `pgherd node start ${name}`
+    return { code: 'node-stopped', node: name, message: `${name} is stopped`, next }
+  }
+  if (observation?.process === 'frozen') {
+    const next = `pgherd node thaw ${name}`
+    return { code: 'node-frozen', node: name, message: `${name} is frozen`, next }
+  }
+  const silence = observation?.kind === 'silent' ? observation.silence : 'refused'
+  const address = `pgherd logs ${name}`
+  switch (silence) {
+    case 'refused':
+      return {
+        code: 'node-silent',
+        node: name,
+        message: `no agent listens for ${name}: it has died, or its host is off`,
+        next: address,
+      }
+    case 'timeout':
+      return {
+        code: 'node-silent',
+        node: name,
+        message: `the agent of ${name} does not answer in time: it hangs, or the network is cut`,
+        next: address,
+      }
+    case 'foreign':
+      return {
+        code: 'node-foreign',
+        node: name,
+        message: `what answers in the place of ${name} is no agent of this cluster`,
+        next: address,
+      }
+  }
+}
+
+/** States in which a node does what it is there for. */
+const settledStates: ReadonlySet<NodeStatus['state']> = new Set(['running', 'streaming'])
+
+function answeringNode(node: NodeStatus): StatusReason | null {
+  const { name } = node
+  const detail = node.detail === null ? '' : `: ${node.detail}`
+  if (node.state === 'failed') {
+    const next = `pgherd events --node ${name}`
+    return { code: 'node-failed', node: name, message: `${name} has failed${detail}`, next }
+  }
+  if (node.isContradiction || node.role === 'primary') return null
+  if (settledStates.has(node.state)) return null
+  return {
+    code: 'not-streaming',
+    node: name,
+    message: `${name} is ${node.state}${progressOf(node)}${detail}`,
+    next: null,
+  }
+}
+
+function progressOf(node: NodeStatus): string {
+  const { operation } = node
+  if (operation === null || operation.doneBytes === null || operation.totalBytes === null) return ''
+  if (operation.totalBytes === 0) return ''
+  const percent = Math.floor((operation.doneBytes / operation.totalBytes) * 100)
+  return ` (${Math.min(100, percent)} %)`
+}
+
+function durabilityReasons(facts: ReasonFacts): StatusReason[] {
+  const { sync, layout } = facts
+  if (sync === null || !sync.isDegraded || !facts.isOpen) return []
+  const message =
+    sync.count === 0
+      ? 'durability is degraded: commits wait for no standby, so no standby may be promoted ' +
+        'without loss until one has caught up'
+      : `durability is reduced: commits wait for ${sync.count} of ${sync.members.length} standbys, ` +
+        `the spec asks for ${layout.syncStandbys}`
+  return [{ code: 'durability', node: null, message, next: null }]
+}
+
+/** The first line of `status`: the verdict and what it rests on. */
+export function summaryOf(
+  verdict: Verdict,
+  facts: ReasonFacts,
+  reasons: readonly StatusReason[],
+): string {
+  if (verdict === 'healthy') return `Healthy: ${healthyParts(facts).join(', ')}.`
+  const word = { degraded: 'Degraded', 'no-primary': 'No primary', unreachable: 'Unreachable' }
+  const first = reasons[0]?.message ?? 'the reason is not known'
+  const more = reasons.length > 1 ? ` (and ${reasons.length - 1} more)` : ''
+  return `${word[verdict]}: ${first}${more}.`
+}
+
+function healthyParts(facts: ReasonFacts): string[] {
+  const standbyCount = facts.nodes.filter((node) => node.role === 'standby').length
+  const witnessCount = facts.nodes.filter((node) => node.role === 'witness').length
+  const parts = [`${facts.primary ?? 'nobody'} is primary`]
+  if (standbyCount > 0) parts.push(`${plural(standbyCount, 'standby', 'standbys')} streaming`)
+  if (witnessCount > 0) parts.push(plural(witnessCount, 'witness', 'witnesses'))
+  const { sync } = facts
+  if (sync !== null && sync.count > 0) {
+    parts.push(`commits wait for ${sync.count} of ${sync.members.length}`)
+  }
+  return parts
+}
+
+function plural(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
+}
