@@ -31,6 +31,10 @@ export function stopByOf(sentAtMs: MonotonicMs, ttlMs: number, marginMs: number)
  * for its whole time on our own clock.
  * @param seenAtMs when we first saw this very revision
  */
-export function isLeaseFree(lease: LeaseRecord, seenAtMs: MonotonicMs, nowMs: MonotonicMs): boolean {
+export function isLeaseFree(
+  lease: LeaseRecord,
+  seenAtMs: MonotonicMs,
+  nowMs: MonotonicMs,
+): boolean {
   return lease.state === 'released' || nowMs - seenAtMs > lease.ttlMs
 }

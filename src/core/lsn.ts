@@ -13,7 +13,8 @@ export const lsnZero = 0 as Lsn
  */
 export function parseLsn(text: string): Lsn {
   const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text)
-  if (match?.[1] === undefined || match[2] === undefined) throw new RangeError(`not an LSN: ${text}`)
+  if (match?.[1] === undefined || match[2] === undefined)
+    throw new RangeError(`not an LSN: ${text}`)
   return (Number.parseInt(match[1], 16) * 0x1_0000_0000 + Number.parseInt(match[2], 16)) as Lsn
 }
 

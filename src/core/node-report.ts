@@ -59,4 +59,3 @@ export function reportFingerprint(report: NodeReport): string {
     report.position?.timeline ?? null,
   ])
 }
-

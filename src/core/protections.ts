@@ -39,7 +39,10 @@ export type ProtectionName = (typeof protectionNames)[number]
 export type Protections = Readonly<Record<ProtectionName, boolean>>
 
 export const allProtections: Protections = Object.freeze(
-  Object.fromEntries(protectionNames.map((name) => [name, true])) as Record<ProtectionName, boolean>,
+  Object.fromEntries(protectionNames.map((name) => [name, true])) as Record<
+    ProtectionName,
+    boolean
+  >,
 )
 
 /** Everything on but one. For the simulator and tests only. */

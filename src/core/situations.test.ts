@@ -11,7 +11,9 @@ import { allSituations, canonical } from './situation.ts'
 const situations = allSituations()
 
 /** Situations for which `condition` holds, decided. */
-function decided(condition: (situation: Situation) => boolean): readonly (readonly [Situation, DecisionKind])[] {
+function decided(
+  condition: (situation: Situation) => boolean,
+): readonly (readonly [Situation, DecisionKind])[] {
   return situations.filter(condition).map((situation) => [situation, decide(situation).kind])
 }
 
@@ -38,21 +40,37 @@ describe('the decision table', () => {
   })
 
   it('a broken table is noticed: without the last row some situation has none', () => {
-    expect(situations.some((situation) => !rules.slice(0, -1).some((rule) => isMatch(rule.when, situation)))).toBe(true)
+    expect(
+      situations.some(
+        (situation) => !rules.slice(0, -1).some((rule) => isMatch(rule.when, situation)),
+      ),
+    ).toBe(true)
   })
 })
 
 describe('safety of every decision', () => {
   it('I5: PostgreSQL becomes or stays writable only with the lease held', () => {
-    const writing: readonly DecisionKind[] = ['promote', 'resume', 'open', 'prove-list', 'keep-serving', 'prepare-switchover']
-    for (const [situation, kind] of decided((s) => s.lease !== 'preparing' && s.lease !== 'serving')) {
+    const writing: readonly DecisionKind[] = [
+      'promote',
+      'resume',
+      'open',
+      'prove-list',
+      'keep-serving',
+      'prepare-switchover',
+    ]
+    for (const [situation, kind] of decided(
+      (s) => s.lease !== 'preparing' && s.lease !== 'serving',
+    )) {
       expect(writing, JSON.stringify(situation)).not.toContain(kind)
     }
   })
 
   it('I5: a primary whose lease another has, or nobody, is fenced', () => {
     for (const [situation, kind] of decided(
-      (s) => s.wish === 'run' && s.server === 'primary' && ['lost', 'other', 'free', 'none'].includes(s.lease),
+      (s) =>
+        s.wish === 'run' &&
+        s.server === 'primary' &&
+        ['lost', 'other', 'free', 'none'].includes(s.lease),
     )) {
       expect(kind, JSON.stringify(situation)).toBe('fence')
     }
@@ -60,7 +78,8 @@ describe('safety of every decision', () => {
 
   it('I1: nobody is promoted but the owner under this epoch, nobody is recorded but the eligible', () => {
     for (const [situation, kind] of decided(() => true)) {
-      if (kind === 'promote') expect([situation.owner, situation.recorded]).toEqual(['me', 'this-epoch'])
+      if (kind === 'promote')
+        expect([situation.owner, situation.recorded]).toEqual(['me', 'this-epoch'])
       if (kind === 'record-election') expect(situation.election).toBe('eligible')
       if (kind === 'resume') expect(situation.owner).toBe('me')
     }

@@ -31,8 +31,7 @@ export type SyncRecord = {
 /** What PostgreSQL's `synchronous_standby_names` is to say. */
 export type SyncSetting =
   /** Nobody can satisfy it: every server that is not an open primary carries it. */
-  | { readonly kind: 'nobody' }
-  | { readonly kind: 'list'; readonly list: SyncList }
+  { readonly kind: 'nobody' } | { readonly kind: 'list'; readonly list: SyncList }
 
 export const emptyList: SyncList = { count: 0, members: [] }
 

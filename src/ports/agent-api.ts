@@ -67,7 +67,12 @@ export type AgentStatus = {
 export type RequestAnswer =
   | { readonly kind: 'accepted'; readonly id: string; readonly message: string }
   /** A safety or plausibility rule says no; the id goes to `pgherd why`. */
-  | { readonly kind: 'refused'; readonly ruleId: string; readonly message: string; readonly hint: string }
+  | {
+      readonly kind: 'refused'
+      readonly ruleId: string
+      readonly message: string
+      readonly hint: string
+    }
   /** Only the primary's agent can do this; ask there. */
   | { readonly kind: 'elsewhere'; readonly node: NodeName | null }
 

@@ -4,37 +4,12 @@
 import type { ControlRecord } from '../core/control.ts'
 import type { JournalEvent } from '../core/journal-event.ts'
 import type { LeaseRecord } from '../core/lease.ts'
-import type { NodeName, SystemId, WallClockMs } from '../core/names.ts'
 import type { NodeReport } from '../core/node-report.ts'
+import type { ClusterRecord, StoreView } from '../core/store-view.ts'
 import type { SyncRecord } from '../core/sync-list.ts'
 
-export type Versioned<T> = {
-  readonly value: T
-  /** Revision of the store at which this key was last written. */
-  readonly revision: number
-}
-
-/** Written once, when the first primary was made. */
-export type ClusterRecord = { readonly systemId: SystemId; readonly createdAtMs: WallClockMs }
-
-export type StoreView = {
-  /** The store's revision at which this view held. */
-  readonly revision: number
-  readonly lease: Versioned<LeaseRecord> | null
-  readonly sync: Versioned<SyncRecord> | null
-  readonly cluster: Versioned<ClusterRecord> | null
-  readonly control: Versioned<ControlRecord> | null
-  readonly reports: ReadonlyMap<NodeName, Versioned<NodeReport>>
-}
-
-export const emptyStoreView: StoreView = {
-  revision: 0,
-  lease: null,
-  sync: null,
-  cluster: null,
-  control: null,
-  reports: new Map(),
-}
+export { emptyStoreView } from '../core/store-view.ts'
+export type { ClusterRecord, StoreView, Versioned } from '../core/store-view.ts'
 
 /**
  * All or nothing: every expectation must hold at the same instant, then every put is made.

@@ -1,90 +1,18 @@
 // One PostgreSQL server and its data directory, as the agent needs it. Everything that changes it is
 // idempotent: killed in the middle, it is run again. Calls that may take long take a progress listener.
 
-import type { Epoch, Incarnation, NodeName, SystemId, TimelineId } from '../core/names.ts'
+import type { Epoch, NodeName, SystemId, TimelineId } from '../core/names.ts'
 import type { Lsn } from '../core/lsn.ts'
-import type { TimelineHistory, WalPosition } from '../core/position.ts'
-import type { SyncSetting } from '../core/sync-list.ts'
+import type { TimelineHistory } from '../core/position.ts'
+import type { DataDirectory, PostgresObservation, ServerConfig, Upstream } from '../core/server.ts'
 
-/** A server to stream from. */
-export type Upstream = {
-  readonly node: NodeName
-  readonly host: string
-  readonly port: number
-  readonly slotName: string
-  /** The incarnation under which this node counts. */
-  readonly applicationName: Incarnation
-}
-
-/** Everything that a running server takes over by reload. */
-export type ServerConfig = {
-  /** Null: receives nothing. */
-  readonly upstream: Upstream | null
-  readonly sync: SyncSetting
-  /** `closed`: only pgherd itself and replication get in; `open`: clients too. */
-  readonly gate: 'closed' | 'open'
-}
-
-/** What one walsender of a primary says (pg_stat_replication). */
-export type Walsender = {
-  readonly pid: number
-  readonly applicationName: string
-  readonly state: string
-  readonly flushLsn: Lsn | null
-  readonly replayLsn: Lsn | null
-  /** 0 when this walsender does not use a list with its name in it. */
-  readonly syncPriority: number
-  readonly syncState: string
-}
-
-export type PostgresObservation =
-  /** No answer in time, or an answer that says nothing. Never "stopped". */
-  | { readonly kind: 'unknown'; readonly why: string }
-  /** There is no data directory. */
-  | { readonly kind: 'absent' }
-  /** No process of the data directory is left. */
-  | { readonly kind: 'stopped' }
-  /** A postmaster runs and does not accept connections yet, or is shutting down. */
-  | { readonly kind: 'starting' }
-  | {
-      readonly kind: 'standby'
-      /** End of flushed WAL. Exact only while `isReceiving` is false and `isAtEndOfWal` is true. */
-      readonly position: WalPosition
-      readonly replayLsn: Lsn
-      /** A WAL receiver process exists. */
-      readonly isReceiving: boolean
-      /** It streams (status `streaming`) from this application name's configured upstream. */
-      readonly isStreaming: boolean
-      /** Host and port the receiver is connected to. */
-      readonly receivingFrom: { readonly host: string; readonly port: number } | null
-      /** Local WAL has been read to its end, nothing is left to replay. */
-      readonly isAtEndOfWal: boolean
-    }
-  | {
-      readonly kind: 'primary'
-      readonly position: WalPosition
-      readonly walsenders: readonly Walsender[]
-      /** Clients that wait for synchronous commit now. */
-      readonly syncWaiterCount: number
-      /** What SHOW synchronous_standby_names says to a new transaction. */
-      readonly syncSettingText: string
-    }
-
-/** A directory as it lies on disk, without a server. */
-export type DataDirectory =
-  | { readonly kind: 'absent' }
-  | {
-      readonly kind: 'present'
-      readonly systemId: SystemId
-      /** Started next, it would come up as a standby (standby.signal). */
-      readonly isStandby: boolean
-      /** The last shutdown was clean (pg_controldata). */
-      readonly isClean: boolean
-      readonly timeline: TimelineId
-    }
-  /** Made by a bootstrap that was not recorded yet: may be thrown away. */
-  | { readonly kind: 'staged'; readonly systemId: SystemId }
-  | { readonly kind: 'broken'; readonly why: string }
+export type {
+  DataDirectory,
+  PostgresObservation,
+  ServerConfig,
+  Upstream,
+  Walsender,
+} from '../core/server.ts'
 
 export type CopyProgress = { readonly doneBytes: number; readonly totalBytes: number | null }
 
@@ -159,13 +87,21 @@ export interface Postgres {
     epoch: Epoch,
   ): Promise<{ readonly path: string; readonly commitCount: number | null }>
   /** pg_rewind of a cleanly stopped server. The result is a standby. @throws PostgresError */
-  rewind(source: Upstream, onProgress: (progress: CopyProgress) => void, signal: AbortSignal): Promise<void>
+  rewind(
+    source: Upstream,
+    onProgress: (progress: CopyProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void>
   /**
    * Copies `source` beside the present directory and replaces it only when the copy is complete and
    * verified; the old one is kept aside until the new one streams (I8).
    * @throws PostgresError
    */
-  clone(source: Upstream, onProgress: (progress: CopyProgress) => void, signal: AbortSignal): Promise<void>
+  clone(
+    source: Upstream,
+    onProgress: (progress: CopyProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void>
   /** The node streams again: what `clone` kept aside may go. */
   discardReplaced(): Promise<void>
 }
