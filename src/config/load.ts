@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { messageOf, PgherdError } from '../lib/errors.ts'
 import type { ClusterLayout } from '../core/cluster-layout.ts'
 import { checkSpec } from './check.ts'
-import { layoutOf } from './layout.ts'
+import { adviceFor, layoutOf } from './layout.ts'
 import { readDocument } from './document.ts'
 import { explainIssue } from './problems.ts'
 import type { SpecProblem } from './problems.ts'
@@ -60,9 +60,10 @@ export function parseSpec(text: string, source: string): LoadedSpec {
     problems.push(...parsed.error.issues.flatMap((issue) => explainIssue(issue, document)))
   }
   if (document.problems.length === 0) problems.push(...checkSpec(document, parsed.data ?? null))
-  if (problems.length > 0 || !parsed.success) throw new SpecInvalidError(source, problems.toSorted(byPlace))
-  const { layout, warnings } = layoutOf(parsed.data)
-  return { spec: parsed.data, layout, warnings, source }
+  if (problems.length > 0 || !parsed.success)
+    throw new SpecInvalidError(source, problems.toSorted(byPlace))
+  const spec = parsed.data
+  return { spec, layout: layoutOf(spec), warnings: adviceFor(spec), source }
 }
 
 /**

@@ -91,6 +91,10 @@ function complaintOf(issue: z.core.$ZodIssue, value: unknown): string {
       return issue.issues[0]?.message ?? issue.message
     case 'invalid_union':
       return `must be a text, a number, true or false, but is ${found}`
+    case 'unrecognized_keys':
+    case 'not_multiple_of':
+    case 'invalid_element':
+    case 'custom':
     default:
       return `${issue.message}, but is ${found}`
   }
@@ -110,7 +114,7 @@ function article(type: string): string {
 }
 
 function describe(value: unknown): string {
-  if (value === null) return 'empty'
+  if (value === null || value === undefined) return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a group of settings'
   const text = JSON.stringify(value)

@@ -25,8 +25,6 @@ const sqlName = z
   .string()
   .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'must be a plain lower-case SQL name of at most 63 characters')
 
-const parameterValue = z.union([z.string(), z.number(), z.boolean()])
-
 /** PostgreSQL settings that the agent owns; a spec that names one is refused. */
 export const ownedParameters: readonly string[] = [
   'archive_mode',

@@ -70,7 +70,9 @@ export interface RuntimeCluster {
   processes(): Promise<readonly NodeProcesses[]>
   isSupervised(): Promise<boolean>
   /** Log files of one node or of all (null: the supervisor's too), existing ones only. */
-  logFiles(node: NodeName | null): Promise<readonly { readonly node: NodeName | null; readonly path: string }[]>
+  logFiles(
+    node: NodeName | null,
+  ): Promise<readonly { readonly node: NodeName | null; readonly path: string }[]>
 
   /** Starts the node's agent and returns when it answers. Idempotent. @returns false when it ran */
   startNode(node: NodeName): Promise<boolean>
