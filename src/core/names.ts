@@ -39,6 +39,11 @@ export function nodeOf(incarnation: Incarnation): NodeName {
   return incarnation.slice(0, incarnation.lastIndexOf('-')) as NodeName
 }
 
+/** Whether an incarnation belongs to `node`. */
+export function incarnationIsOf(incarnation: Incarnation, node: NodeName): boolean {
+  return nodeOf(incarnation) === node
+}
+
 /** The physical replication slot kept for `node` on every other data node. */
 export function slotNameOf(node: NodeName): string {
   return `pgherd_${node.replaceAll(/[^a-z0-9]/g, '_')}`

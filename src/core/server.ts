@@ -58,6 +58,8 @@ export type PostgresObservation =
       readonly receivingFrom: { readonly host: string; readonly port: number } | null
       /** Local WAL has been read to its end, nothing is left to replay. */
       readonly isAtEndOfWal: boolean
+      /** What its log says about why it cannot stream: the primary no longer has the WAL it needs. */
+      readonly trouble: 'wal-removed' | null
     }
   | {
       readonly kind: 'primary'

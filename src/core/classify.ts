@@ -1,0 +1,164 @@
+// Facts in, situation out: one function per dimension.
+
+import { judgeElection } from './candidate.ts'
+import { dataNodesOf } from './cluster-layout.ts'
+import type { Facts } from './facts.ts'
+import { isLeaseFree } from './lease.ts'
+import { nodeOf } from './names.ts'
+import { rejoinOf } from './rejoin.ts'
+import type { Situation } from './situation.ts'
+import { canonical } from './situation.ts'
+import { isFlushedBy } from './sync-plan.ts'
+import { successorOf } from './succession.ts'
+import { switchoverOf } from './switchover.ts'
+
+/** The words for what an agent knows now. */
+export function classify(facts: Facts): Situation {
+  return canonical({
+    wish: facts.wish,
+    operation: facts.operation === null ? 'none' : 'running',
+    lease: leaseOf(facts),
+    server: serverOf(facts),
+    owner: ownerOf(facts),
+    turn: turnOf(facts),
+    recorded: isRecordedThisEpoch(facts) ? 'this-epoch' : 'earlier',
+    election: electionOf(facts),
+    gate: gateOf(facts),
+    rejoin: rejoinOf(facts),
+    successor: successorOf(facts) === null ? 'none' : 'some',
+    switchover: switchoverOf(facts).kind,
+    health: healthOf(facts),
+  })
+}
+
+function leaseOf(facts: Facts): Situation['lease'] {
+  const { tenure, store, nowMs, self } = facts
+  if (tenure !== null) {
+    if (tenure.isLost || nowMs >= tenure.stopByMs) return 'lost'
+    return tenure.state === 'serving' ? 'serving' : 'preparing'
+  }
+  if (store === null) return 'unknown'
+  const lease = store.lease
+  if (lease === null) return 'none'
+  if (isLeaseFree(lease.value, facts.leaseSeenAtMs, nowMs)) return 'free'
+  return lease.value.holder === self.name ? 'unconfirmed' : 'other'
+}
+
+function serverOf(facts: Facts): Situation['server'] {
+  const { server, directory, store } = facts
+  const systemId = store?.cluster?.value.systemId ?? null
+  if (directory?.kind === 'present' && systemId !== null && directory.systemId !== systemId) {
+    return 'foreign'
+  }
+  switch (server.kind) {
+    case 'primary':
+    case 'standby':
+    case 'starting':
+      return server.kind
+    case 'unknown': {
+      const since = facts.serverSilentSinceMs
+      const isHung = since !== null && facts.nowMs - since > facts.layout.plan.ttlMs
+      return isHung ? 'hung' : 'unknown'
+    }
+    case 'absent':
+    case 'stopped':
+      break
+  }
+  if (directory === null) return 'unknown'
+  switch (directory.kind) {
+    case 'absent':
+      return 'absent'
+    case 'broken':
+      return 'broken'
+    case 'staged':
+      return 'staged'
+    case 'present':
+      return directory.isStandby ? 'was-standby' : 'was-primary'
+  }
+}
+
+function ownerOf(facts: Facts): Situation['owner'] {
+  const record = facts.store?.sync ?? null
+  if (record === null) return 'nobody'
+  return record.value.owner === facts.local.incarnation ? 'me' : 'other'
+}
+
+function isRecordedThisEpoch(facts: Facts): boolean {
+  const record = facts.store?.sync ?? null
+  return record !== null && facts.tenure !== null && record.value.epoch === facts.tenure.epoch
+}
+
+/** Whether it is this node's turn to try for the lease. A wrong answer costs time, never safety. */
+function turnOf(facts: Facts): Situation['turn'] {
+  const { store, nowMs, self, layout } = facts
+  if (store === null || self.role !== 'data') return 'later'
+  if (nowMs < facts.backoffUntilMs || nowMs < facts.deferUntilMs) return 'later'
+  const { ttlMs } = layout.plan
+  if (store.sync === null) {
+    if (self.noFailover || facts.bootstrapCheck !== 'clear') return 'later'
+    const rank = dataNodesOf(layout).findIndex((node) => node.name === self.name)
+    const waitedMs = nowMs - (facts.noLeaseSinceMs ?? nowMs)
+    return waitedMs >= rank * ttlMs * 2 ? 'now' : 'later'
+  }
+  const lease = store.lease?.value ?? null
+  if (lease === null) return 'later'
+  const record = store.sync.value
+  const isReleased = lease.state === 'released'
+  const seenMs = nowMs - facts.leaseSeenAtMs
+  const isOwner = record.owner === facts.local.incarnation
+  if (isReleased && lease.handOverTo !== null && lease.handOverTo !== self.name) {
+    // The one that was asked goes first; the owner lets everybody else go before it resumes.
+    return seenMs >= ttlMs * (isOwner ? 1 : 0.5) ? 'now' : 'later'
+  }
+  if (isOwner) return 'now'
+  if (store.control?.value.paused != null) return 'later'
+  if (self.noFailover || facts.local.suspendedUntil !== null) return 'later'
+  if (!couldBeElected(facts)) return 'later'
+  if (isReleased && lease.handOverTo === null) {
+    // A clean stop: the owner is expected back first.
+    return seenMs >= ttlMs ? 'now' : 'later'
+  }
+  return 'now'
+}
+
+/** Whether the record leaves any hope: no list of it is empty (safety.md 2.3 rule 3). */
+function couldBeElected(facts: Facts): boolean {
+  if (facts.layout.durability === 'async') return true
+  if (!facts.protections['empty-list-proves-nothing']) return true
+  const record = facts.store?.sync?.value
+  return record?.lists.every((list) => list.members.length > 0) ?? false
+}
+
+function electionOf(facts: Facts): Situation['election'] {
+  const { election, tenure, store, local, layout, protections } = facts
+  if (election === null || tenure?.epoch !== election.epoch) return 'not-asked'
+  const record = store?.sync ?? null
+  if (record === null || local.incarnation === null) return 'asking'
+  const { durability } = layout
+  const { answers } = election
+  return judgeElection({
+    self: local.incarnation,
+    record: record.value,
+    answers,
+    durability,
+    protections,
+  }).kind
+}
+
+function gateOf(facts: Facts): Situation['gate'] {
+  const record = facts.store?.sync ?? null
+  if (record === null || facts.server.kind !== 'primary') return 'waiting'
+  if (nodeOf(record.value.owner) !== facts.self.name) return 'waiting'
+  const { protections, gateLsn } = facts
+  const isGated =
+    protections.gate && (protections['gate-after-promotion'] || facts.startedBy !== 'promotion')
+  if (gateLsn === null) return 'waiting'
+  if (!isGated) return 'passed'
+  return isFlushedBy(record.value.target, facts.server.walsenders, gateLsn) ? 'passed' : 'waiting'
+}
+
+function healthOf(facts: Facts): Situation['health'] {
+  if (facts.server.kind !== 'primary' && facts.server.kind !== 'unknown') return 'good'
+  if (facts.diskProbeMs > facts.layout.plan.diskProbeMs) return 'bad'
+  return facts.isGuardAlive ? 'good' : 'bad'
+}
