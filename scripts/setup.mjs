@@ -7,7 +7,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
-import { hasLeftovers, installDebianPackages, removeLeftovers } from './setup/debian-packages.mjs'
+import { findLeftovers, installDebianPackages, removeLeftovers } from './setup/debian-packages.mjs'
 import { installNpmPackages, npmInstallReason } from './setup/npm-packages.mjs'
 import { findPrograms } from './setup/programs.mjs'
 import { SetupError, exitCode, lastLines, printError, say, timed } from './setup/report.mjs'
@@ -35,8 +35,8 @@ async function main(parameters) {
   if (unknown !== undefined) {
     throw new SetupError(
       `unknown option ${unknown}`,
-      'it is not in the list',
-      usage,
+      'set-up knows --check, --no-packages and --help',
+      'see what they do: node scripts/setup.mjs --help',
       exitCode.usage,
     )
   }
@@ -88,7 +88,7 @@ async function ensureNpmPackages() {
 async function ensureDebianPackages(mayInstall) {
   const missing = findPrograms().filter((program) => program.found === null)
   if (missing.length === 0) {
-    if (hasLeftovers() && process.getuid() === 0) removeLeftovers()
+    tidyUp()
     return false
   }
 
@@ -113,11 +113,25 @@ async function ensureDebianPackages(mayInstall) {
   return true
 }
 
+/** A set-up that was killed in the middle leaves a policy-rc.d that keeps every service down. */
+function tidyUp() {
+  const leftovers = findLeftovers()
+  if (leftovers.length === 0) return
+  if (process.getuid() === 0) removeLeftovers()
+  else
+    say(`setup: a killed set-up left ${leftovers.join(', ')}; next: sudo rm ${leftovers.join(' ')}`)
+}
+
 async function askConsent(names) {
   const isAttended = process.stdin.isTTY === true && process.env.CI !== 'true'
   if (!isAttended) return
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await terminal.question('Install them with apt-get now? [Y/n] ')
+  // The terminal closed (Ctrl-C, Ctrl-D) is an answer as well.
+  const closed = new Promise((resolve) => terminal.once('close', () => resolve('no')))
+  const answer = await Promise.race([
+    terminal.question('Install them with apt-get now? [Y/n] '),
+    closed,
+  ])
   terminal.close()
   if (/^(y|yes|)$/i.test(answer.trim())) return
   throw new SetupError(

@@ -33,7 +33,7 @@ const unitsOfPackage = { 'etcd-server': ['etcd'], haproxy: ['haproxy'] }
 
 export async function installDebianPackages(packageNames) {
   const before = snapshot()
-  const undo = denyHabits()
+  denyHabits()
   // Ctrl-C reaches apt-get as well; we only must live long enough to remove our two files.
   const ignore = () => {}
   process.on('SIGINT', ignore)
@@ -51,45 +51,37 @@ export async function installDebianPackages(packageNames) {
     })
     disableUnits(packageNames)
   } finally {
-    undo()
+    removeLeftovers()
     process.off('SIGINT', ignore)
     process.off('SIGTERM', ignore)
   }
   assertNothingLeft(before)
 }
 
-/** True when a set-up that was killed left its two files behind. */
-export function hasLeftovers() {
-  return existsSync(createClusterFile) || existsSync(policyFileAside) || isOurs(policyFile)
+/** Files that a set-up that was killed left behind. */
+export function findLeftovers() {
+  return [createClusterFile, policyFile].filter(isOurs)
 }
 
 export function removeLeftovers() {
   if (isOurs(policyFile)) rmSync(policyFile)
   if (existsSync(policyFileAside)) renameSync(policyFileAside, policyFile)
   rmSync(createClusterFile, { force: true })
+  // The folders too, unless a package owns them or somebody has filled them.
+  for (const folder of [createClusterFolder, path.dirname(createClusterFolder)]) {
+    const isEmpty = existsSync(folder) && readdirSync(folder).length === 0
+    if (isEmpty && !isPackaged(folder)) rmdirSync(folder)
+  }
 }
 
 function denyHabits() {
   removeLeftovers()
-  const foldersMade = [path.dirname(createClusterFolder), createClusterFolder].filter(
-    (folder) => !existsSync(folder),
-  )
   if (existsSync(policyFile) && !deniesStart(policyFile)) renameSync(policyFile, policyFileAside)
   if (!existsSync(policyFile)) {
     writeFileSync(policyFile, `#!/bin/sh\n${marker}\nexit 101\n`, { mode: 0o755 })
   }
   mkdirSync(createClusterFolder, { recursive: true })
   writeFileSync(createClusterFile, `${marker}\ncreate_main_cluster = false\n`, { mode: 0o644 })
-
-  return () => {
-    removeLeftovers()
-    // Only folders that we made and that no package has filled since.
-    for (const folder of foldersMade.reverse()) {
-      if (existsSync(folder) && readdirSync(folder).length === 0 && !isPackaged(folder)) {
-        rmdirSync(folder)
-      }
-    }
-  }
 }
 
 function isOurs(file) {
@@ -134,7 +126,9 @@ function assertDone(result, what) {
   if (result.status === 0) return
   throw new SetupError(
     `cannot ${what}`,
-    lastLines(result.stderr) || lastLines(result.stdout) || `apt-get: ${result.status}`,
+    lastLines(result.stderr) ||
+      lastLines(result.stdout) ||
+      `apt-get ended with ${result.status ?? result.signal}`,
     'correct this with apt-get, or install the packages by hand, then run this again',
   )
 }

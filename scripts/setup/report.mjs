@@ -14,6 +14,9 @@ export class SetupError extends Error {
   }
 }
 
+// A reader that went away (`| head`) ends the printing, not the set-up.
+process.stdout.on('error', () => {})
+
 export function say(text) {
   process.stdout.write(`${text}\n`)
 }
