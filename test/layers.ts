@@ -13,10 +13,10 @@ export interface Layer {
 }
 
 /** An adapter knows the seams and its own outside thing, never another adapter. */
-function adapter(name: string, packages: readonly string[]): Layer {
+function adapter(name: string, packages: readonly string[], extra: readonly string[] = []): Layer {
   return {
     place: `src/adapters/${name}`,
-    mayImport: ['src/ports', 'src/core', 'src/lib'],
+    mayImport: ['src/ports', 'src/core', 'src/host', 'src/lib', ...extra],
     packages,
     node: true,
   }
@@ -30,6 +30,9 @@ export const layers: readonly Layer[] = [
   { place: 'src/lib', mayImport: [], packages: [], node: false },
   { place: 'src/core', mayImport: ['src/lib'], packages: [], node: false },
   { place: 'src/ports', mayImport: ['src/core', 'src/lib'], packages: [], node: false },
+  // What the operating system gives and several adapters and programs share: durable files, the
+  // process table, the monotonic clock. No domain.
+  { place: 'src/host', mayImport: ['src/lib'], packages: [], node: true },
   {
     place: 'src/config',
     mayImport: ['src/core', 'src/lib'],
@@ -39,13 +42,20 @@ export const layers: readonly Layer[] = [
 
   adapter('etcd', []),
   adapter('postgres', ['pg', 'tinyexec']),
-  adapter('guard', []),
+  adapter('guard', [], ['src/guard/protocol.ts']),
   adapter('haproxy', ['tinyexec']),
   adapter('http', ['prom-client']),
   adapter('system', ['pino']),
 
-  // The guard program: tiny, so that nothing in it can fail. It speaks to the agent by a pipe.
-  { place: 'src/guard', mayImport: ['src/lib'], packages: [], node: true },
+  // The guard program: tiny, so that nothing in it can fail. It speaks to the agent over a unix socket,
+  // in the messages of protocol.ts, which is all that the agent's side may see of it.
+  { place: 'src/guard/protocol.ts', mayImport: ['src/lib'], packages: [], node: false },
+  {
+    place: 'src/guard',
+    mayImport: ['src/guard/protocol.ts', 'src/host', 'src/lib'],
+    packages: [],
+    node: true,
+  },
 
   // No adapter and no Node module: the simulator runs this very code.
   {

@@ -1,0 +1,84 @@
+// Files that must be there after a power failure: written beside the old one, synced, renamed, and the
+// directory synced too. Also the few small file operations that several adapters share.
+
+import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+
+export type FileOwner = { readonly uid: number; readonly gid: number }
+
+export type AtomicWriteOptions = {
+  /** Permission bits of the new file. */
+  readonly mode: number
+  /** Owner of the new file; null keeps the writer's. */
+  readonly owner?: FileOwner | null
+}
+
+/**
+ * Replaces `file` by `content` so that a reader, also one after a power failure, sees either the old or
+ * the new text, whole. Returns when file and directory are on disk.
+ * @throws the error of the file system; the old file is then untouched
+ */
+export async function writeFileAtomic(
+  file: string,
+  content: string,
+  options: AtomicWriteOptions,
+): Promise<void> {
+  const scratch = `${file}.new-${String(process.pid)}`
+  try {
+    const handle = await open(scratch, 'w', options.mode)
+    try {
+      await handle.chmod(options.mode)
+      if (options.owner) await handle.chown(options.owner.uid, options.owner.gid)
+      await handle.writeFile(content)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(scratch, file)
+  } catch (error) {
+    await rm(scratch, { force: true })
+    throw error
+  }
+  await syncDirectory(path.dirname(file))
+}
+
+/** Makes names created, renamed or removed in `directory` survive a power failure. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The text of `file`, or null when there is no such file. */
+export async function readFileIfPresent(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
+
+/** Makes `directory` (and its parents) when missing, and sets the mode and owner of the last one. */
+export async function ensureDirectory(
+  directory: string,
+  mode: number,
+  owner?: FileOwner | null,
+): Promise<void> {
+  await mkdir(directory, { recursive: true, mode })
+  const handle = await open(directory, 'r')
+  try {
+    await handle.chmod(mode)
+  } finally {
+    await handle.close()
+  }
+  if (owner) await chown(directory, owner.uid, owner.gid)
+}
+
+/** True for the error of a file or directory that is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
