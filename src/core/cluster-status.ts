@@ -44,7 +44,11 @@ export type OperationView = {
 }
 
 /** What the runtime knows about a node's agent process; null where it cannot know. */
-export type AgentProcess = 'running' | 'stopped' | 'frozen' | 'gone'
+export type AgentProcess = {
+  readonly state: 'running' | 'frozen' | 'restarting' | 'stopped' | 'failed'
+  /** With `failed` and `restarting`: the agent's last words. */
+  readonly detail: string | null
+}
 
 export type NodeObservation =
   | { readonly kind: 'answered'; readonly view: AgentView; readonly process: AgentProcess | null }
@@ -267,7 +271,7 @@ function nodeStatus(facts: NodeFacts, views: readonly AgentView[]): NodeStatus {
     name: node.name,
     role: isWitness ? 'witness' : isPrimary ? 'primary' : 'standby',
     state: stateOf(observation),
-    detail: report?.detail ?? null,
+    detail: report === null ? (observation?.process?.detail ?? null) : report.detail,
     upstream: isPrimary ? null : (report?.upstream ?? null),
     timeline: report?.position?.timeline ?? null,
     lsn: report?.position ? renderLsn(report.position.flushLsn) : null,
@@ -297,9 +301,8 @@ function latestReport(name: NodeName, views: readonly AgentView[]): NodeReport |
 
 function stateOf(observation: NodeObservation | undefined): NodeStatus['state'] {
   if (observation?.kind === 'answered') return observation.view.report.state
-  if (observation?.process === 'stopped') return 'stopped'
-  if (observation?.process === 'frozen') return 'frozen'
-  return 'unreachable'
+  const state = observation?.process?.state
+  return state === 'stopped' || state === 'frozen' || state === 'failed' ? state : 'unreachable'
 }
 
 /**

@@ -66,7 +66,7 @@ export function reasonsOf(facts: ReasonFacts): readonly StatusReason[] {
 }
 
 function noAnswer(facts: ReasonFacts): StatusReason {
-  const isFrozen = [...facts.observations.values()].some((one) => one.process === 'frozen')
+  const isFrozen = [...facts.observations.values()].some((one) => one.process?.state === 'frozen')
   return {
     code: 'no-answer',
     node: null,
@@ -188,37 +188,69 @@ function nodeReasons(facts: ReasonFacts): StatusReason[] {
 
 function silentNode(node: NodeStatus, observation: NodeObservation | undefined): StatusReason {
   const { name } = node
-  if (observation?.process === 'stopped') {
-    const next = `pgherd node start ${name}`
-    return { code: 'node-stopped', node: name, message: `${name} is stopped`, next }
+  const logs = `pgherd logs ${name}`
+  const detail = node.detail === null ? '' : `: ${node.detail}`
+  switch (observation?.process?.state) {
+    case 'stopped':
+      return {
+        code: 'node-stopped',
+        node: name,
+        message: `${name} is stopped`,
+        next: `pgherd node start ${name}`,
+      }
+    case 'frozen':
+      return {
+        code: 'node-frozen',
+        node: name,
+        message: `${name} is frozen`,
+        next: `pgherd node thaw ${name}`,
+      }
+    case 'failed':
+      return {
+        code: 'node-failed',
+        node: name,
+        message: `the agent of ${name} gave up${detail}`,
+        next: logs,
+      }
+    case 'restarting':
+      return {
+        code: 'node-silent',
+        node: name,
+        message: `the agent of ${name} ended and is being started again${detail}`,
+        next: logs,
+      }
+    case 'running':
+    case undefined:
+      return unexplainedSilence(name, observation?.silence ?? 'refused', logs)
   }
-  if (observation?.process === 'frozen') {
-    const next = `pgherd node thaw ${name}`
-    return { code: 'node-frozen', node: name, message: `${name} is frozen`, next }
-  }
-  const silence = observation?.kind === 'silent' ? observation.silence : 'refused'
-  const address = `pgherd logs ${name}`
+}
+
+function unexplainedSilence(
+  node: NodeName,
+  silence: 'refused' | 'timeout' | 'foreign',
+  next: string,
+): StatusReason {
   switch (silence) {
     case 'refused':
       return {
         code: 'node-silent',
-        node: name,
-        message: `no agent listens for ${name}: it has died, or its host is off`,
-        next: address,
+        node,
+        message: `no agent listens for ${node}: it has died, or its host is off`,
+        next,
       }
     case 'timeout':
       return {
         code: 'node-silent',
-        node: name,
-        message: `the agent of ${name} does not answer in time: it hangs, or the network is cut`,
-        next: address,
+        node,
+        message: `the agent of ${node} does not answer in time: it hangs, or the network is cut`,
+        next,
       }
     case 'foreign':
       return {
         code: 'node-foreign',
-        node: name,
-        message: `what answers in the place of ${name} is no agent of this cluster`,
-        next: address,
+        node,
+        message: `what answers in the place of ${node} is no agent of this cluster`,
+        next,
       }
   }
 }

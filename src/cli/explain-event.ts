@@ -1,0 +1,149 @@
+// `why`: one event with the rule that decided, its operands, the steps around it, and what would have
+// been lost otherwise. Pure: events in, document and lines out.
+
+import type { JournalEvent } from '../core/journal-event.ts'
+import { type Rule, rules } from '../core/rules.ts'
+import { renderEvent, renderOperands } from './render-event.ts'
+import { renderBytes, renderDateTime, renderDuration } from './render-quantity.ts'
+import { wrap } from './render-table.ts'
+import type { Style } from './style.ts'
+
+export type ExplainedStep = {
+  /** Milliseconds after (or, negative, before) the explained event. */
+  readonly offsetMs: number
+  readonly event: JournalEvent
+}
+
+/** The document of `why --json`. */
+export type EventExplanation = {
+  readonly version: 1
+  readonly event: JournalEvent
+  /** Null: no rule decided, or one that this program does not know. */
+  readonly rule: Pick<Rule, 'id' | 'section' | 'decision' | 'why' | 'when'> | null
+  readonly steps: readonly ExplainedStep[]
+}
+
+/** Events further apart than this belong to different stories. */
+const storyGapMs = 10_000
+const stepCountMax = 20
+
+/**
+ * @param events everything that is known, in any order
+ * @param id of the event to explain
+ * @returns null when there is no such event
+ */
+export function explainEvent(events: readonly JournalEvent[], id: string): EventExplanation | null {
+  const sorted = events.toSorted((left, right) => left.atMs - right.atMs)
+  const at = sorted.findIndex((event) => event.id === id)
+  const event = sorted[at]
+  if (event === undefined) return null
+  return {
+    version: 1,
+    event,
+    rule: rules.find((rule) => rule.id === event.ruleId) ?? null,
+    steps: storyAround(sorted, at).map((step) => ({
+      offsetMs: offsetMs(event, step),
+      event: step,
+    })),
+  }
+}
+
+/** The events before and after, as long as they follow each other closely. */
+function storyAround(sorted: readonly JournalEvent[], at: number): readonly JournalEvent[] {
+  let first = at
+  let last = at
+  while (first > 0 && gapMs(sorted, first - 1) <= storyGapMs) first -= 1
+  while (last < sorted.length - 1 && gapMs(sorted, last) <= storyGapMs) last += 1
+  const before = Math.max(first, at - stepCountMax)
+  return sorted.slice(before, Math.min(last, at + stepCountMax) + 1)
+}
+
+function gapMs(sorted: readonly JournalEvent[], index: number): number {
+  return (sorted[index + 1]?.atMs ?? 0) - (sorted[index]?.atMs ?? 0)
+}
+
+/** On one node the monotonic clock tells the distance; between nodes only the wall clocks can. */
+function offsetMs(event: JournalEvent, other: JournalEvent): number {
+  const isSameClock = event.node === other.node
+  const exact = isSameClock ? other.atMonotonicMs - event.atMonotonicMs : Number.NaN
+  const apart = other.atMs - event.atMs
+  // A restart of the machine begins a new monotonic clock.
+  return Math.round(Math.abs(exact - apart) < 5_000 ? exact : apart)
+}
+
+/** The screen of `why`. */
+export function renderExplanation(
+  explanation: EventExplanation,
+  widthMax: number,
+  style: Style,
+): readonly string[] {
+  const { event, rule } = explanation
+  const width = Math.min(widthMax, 100)
+  const epoch = event.epoch === null ? '' : ` ${style.symbols.bullet} epoch ${event.epoch}`
+  const place = `${event.kind} on ${event.node} ${style.symbols.bullet} ${renderDateTime(event.atMs)}`
+  return [
+    ...wrap(event.message, width).map(style.bold),
+    style.dim(`${place}${epoch} ${style.symbols.bullet} ${event.id}`),
+    ...section('Rule', ruleLines(event, rule, width), style),
+    ...section('Operands', renderOperands(event.operands, '  '), style),
+    ...section('Loss', lossLines(event, width), style),
+    ...section('Steps', stepLines(explanation, width, style), style),
+  ]
+}
+
+function section(title: string, lines: readonly string[], style: Style): readonly string[] {
+  return lines.length === 0 ? [] : ['', style.accent(title), ...lines]
+}
+
+function ruleLines(
+  event: JournalEvent,
+  rule: EventExplanation['rule'],
+  width: number,
+): readonly string[] {
+  if (event.ruleId === null) return ['  no rule: this is a fact, not a decision']
+  if (rule === null) return [`  ${event.ruleId} (this version of pgherd has no such rule)`]
+  const when = Object.entries(rule.when).map(([name, value]) => {
+    const values = Array.isArray(value) ? value.join(' or ') : String(value)
+    return `${name} is ${values}`
+  })
+  return [
+    `  ${rule.id}, section "${rule.section}", decides ${rule.decision}`,
+    ...wrap(`  ${rule.why}`, width, '  '),
+    ...(when.length === 0 ? [] : wrap(`  when ${when.join(', ')}`, width, '    ')),
+  ]
+}
+
+/** Names under which agents journal what a decision cost, or would have cost. */
+const lossNames = ['lostBytes', 'lagBytes', 'lostCommitCount', 'wouldLoseBytes', 'missing'] as const
+
+function lossLines(event: JournalEvent, width: number): readonly string[] {
+  const found = lossNames.flatMap((name) => {
+    const value = event.operands[name]
+    if (typeof value !== 'number') return []
+    return [name.endsWith('Bytes') ? renderBytes(value) : `${value} commits`]
+  })
+  if (found.length > 0) return wrap(`  ${found.join(', ')}`, width, '  ')
+  if (event.kind !== 'promoted' && event.kind !== 'elected' && event.kind !== 'opened') return []
+  return wrap(
+    '  nothing that was acknowledged: enough listed standbys were sealed and none was ahead',
+    width,
+    '  ',
+  )
+}
+
+function stepLines(explanation: EventExplanation, width: number, style: Style): readonly string[] {
+  if (explanation.steps.length < 2) return []
+  const offsets = explanation.steps.map(({ offsetMs: ms }) =>
+    ms === 0 ? '0' : `${ms < 0 ? '-' : '+'}${renderDuration(Math.abs(ms))}`,
+  )
+  const offsetWidth = Math.max(...offsets.map((text) => text.length))
+  return explanation.steps.flatMap(({ event }, index) => {
+    const offset = (offsets[index] ?? '').padStart(offsetWidth)
+    const isThis = event.id === explanation.event.id
+    const lines = renderEvent(event, width - offsetWidth - 4, style)
+    return lines.map((line, at) => {
+      const head = at === 0 ? offset : ' '.repeat(offsetWidth)
+      return `${isThis && at === 0 ? style.accent('>') : ' '} ${head}  ${isThis ? style.bold(line) : line}`
+    })
+  })
+}
