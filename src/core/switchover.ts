@@ -36,7 +36,7 @@ export function switchoverOf(facts: Facts): SwitchoverView {
     }
     return view
   }
-  if (progress?.isCheckpointed !== true) {
+  if (view.kind === 'ready' && progress?.isCheckpointed !== true) {
     return { kind: 'preparing', to: view.to, why: 'a checkpoint is being made' }
   }
   return view
