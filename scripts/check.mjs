@@ -5,13 +5,12 @@
 //   node scripts/check.mjs          what needs nothing but Node
 //   node scripts/check.mjs --all    and the integration tests (PostgreSQL, etcd, HAProxy)
 import { spawn } from 'node:child_process'
-import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { countTests, readReport } from './check/count-tests.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
-const cache = path.join(root, 'node_modules', '.cache')
-mkdirSync(cache, { recursive: true })
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'pgherd-check-'))
 
 const steps = [
@@ -68,7 +67,7 @@ async function runTests(step) {
     '--reporter=json',
     `--outputFile.json=${resultFile}`,
   ])
-  const { passed, failed, skipped } = countTests(resultFile)
+  const { passed, failed, skipped } = countTests(readReport(resultFile))
   total.passed += passed
   total.failed += failed
   if (status === 0 && failed === 0) {
@@ -78,23 +77,6 @@ async function runTests(step) {
   // An error outside a test (an unhandled rejection, no test found) fails the run all the same.
   if (failed === 0) total.failed += 1
   return `FAILED (${failed} of ${passed + failed} tests)`
-}
-
-function countTests(resultFile) {
-  let report
-  try {
-    report = JSON.parse(readFileSync(resultFile, 'utf8'))
-  } catch {
-    return { passed: 0, failed: 0, skipped: 0 }
-  }
-  const filesNotLoaded = report.testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.every((t) => t.status !== 'failed'),
-  ).length
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + filesNotLoaded,
-    skipped: report.numPendingTests,
-  }
 }
 
 /** Exit status, or the name of the signal that ended the command. */

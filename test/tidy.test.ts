@@ -206,6 +206,10 @@ describe('the checks can fail', () => {
     },
   )
 
+  test('text: long only because of a text in quotes → no objection', () => {
+    expect(checkText([file('src/a.ts', `  why: 'it\\'s ${'x'.repeat(120)}',`)])).toEqual([])
+  })
+
   test.each(['src/syncQuorum.ts', 'src/Sync.ts', 'src/sync_quorum.ts', 'src/utils.ts'])(
     'file names: %s → refused',
     (name) => {
