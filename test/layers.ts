@@ -17,7 +17,8 @@ function adapter(name: string, packages: readonly string[], extra: readonly stri
   return {
     place: `src/adapters/${name}`,
     mayImport: ['src/ports', 'src/core', 'src/host', 'src/lib', ...extra],
-    packages,
+    // What comes from outside becomes a typed value by a strict schema, in any adapter.
+    packages: ['zod', ...packages],
     node: true,
   }
 }
