@@ -2,7 +2,13 @@ import { expect, test } from 'vitest'
 import { choosePostgresPackage, findPrograms } from './programs.mjs'
 
 test('PostgreSQL package: several supported versions → the newest', () => {
-  const offered = ['postgresql-9', 'postgresql-14', 'postgresql-17', 'postgresql-15', 'postgresql-19']
+  const offered = [
+    'postgresql-9',
+    'postgresql-14',
+    'postgresql-17',
+    'postgresql-15',
+    'postgresql-19',
+  ]
   expect(choosePostgresPackage(offered)).toBe('postgresql-17')
 })
 
