@@ -5,13 +5,13 @@
 //   node scripts/check.mjs          what needs nothing but Node
 //   node scripts/check.mjs --all    and the integration tests (PostgreSQL, etcd, HAProxy)
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import os from 'node:os'
+import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { countTests, readReport } from './check/count-tests.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
-const scratch = mkdtempSync(path.join(os.tmpdir(), 'pgherd-check-'))
+const reports = path.join(root, 'node_modules', '.cache', 'check')
+mkdirSync(reports, { recursive: true })
 
 const steps = [
   { title: 'format', command: npmRun('format:check') },
@@ -26,21 +26,17 @@ const steps = [
 ]
 
 const total = { passed: 0, failed: 0 }
-try {
-  for (const [index, step] of steps.entries()) {
-    const label = `[${index + 1}/${steps.length}] ${step.title}`
-    console.log(`\n${label}`)
-    const startedAt = process.hrtime.bigint()
-    const failure = step.project === undefined ? await runCommand(step) : await runTests(step)
-    const seconds = (Number(process.hrtime.bigint() - startedAt) / 1e9).toFixed(1)
-    console.log(`${label}: ${failure === null ? 'ok' : failure} (${seconds} s)`)
-    if (failure !== null) {
-      process.exitCode = 1
-      break
-    }
+for (const [index, step] of steps.entries()) {
+  const label = `[${index + 1}/${steps.length}] ${step.title}`
+  console.log(`\n${label}`)
+  const startedAt = process.hrtime.bigint()
+  const failure = step.project === undefined ? await runCommand(step) : await runTests(step)
+  const seconds = (Number(process.hrtime.bigint() - startedAt) / 1e9).toFixed(1)
+  console.log(`${label}: ${failure === null ? 'ok' : failure} (${seconds} s)`)
+  if (failure !== null) {
+    process.exitCode = 1
+    break
   }
-} finally {
-  rmSync(scratch, { recursive: true, force: true })
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed`)
 
@@ -56,7 +52,8 @@ async function runCommand(step) {
 }
 
 async function runTests(step) {
-  const resultFile = path.join(scratch, `${step.project}.json`)
+  const resultFile = path.join(reports, `${step.project}.json`)
+  rmSync(resultFile, { force: true })
   const status = await run([
     process.execPath,
     path.join(root, 'node_modules', 'vitest', 'vitest.mjs'),
