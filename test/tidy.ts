@@ -253,7 +253,7 @@ export function checkFileNames(paths: readonly string[]): string[] {
   })
 }
 
-/** Words of other programs, and what we say instead. See docs/glossary.md. */
+/** Words of other programs, and what we say instead. See STYLE.md. */
 const foreignWords = new Map([
   ['master', 'primary'],
   ['slave', 'standby'],
