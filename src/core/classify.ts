@@ -111,7 +111,7 @@ function turnOf(facts: Facts): Situation['turn'] {
     return seenMs >= ttlMs * (isOwner ? 1 : 0.5) ? 'now' : 'later'
   }
   if (isOwner) return 'now'
-  if (store.control?.value.paused != null) return 'later'
+  if ((store.control?.value.paused ?? null) !== null) return 'later'
   if (self.noFailover || facts.local.suspendedUntil !== null) return 'later'
   if (!couldBeElected(facts)) return 'later'
   if (isReleased && lease.handOverTo === null) {

@@ -86,6 +86,7 @@ export type NodeStatus = {
 export type BalancerStatus = {
   readonly name: NodeName
   readonly state: NodeState | 'unreachable' | 'frozen'
+  readonly detail: string | null
 }
 
 export type SyncStatus = {
@@ -145,6 +146,12 @@ export function mergeStatus(
     observations,
     lease,
     nodes,
+    balancers: layout.nodes
+      .filter((node) => node.role === 'balancer')
+      .map(({ name }) => {
+        const observation = observations.get(name)
+        return { name, state: stateOf(observation), detail: detailOf(observation) }
+      }),
     primary: primary.node,
     isOpen: primary.isOpen,
     sync: syncStatus(layout, sync),
@@ -165,9 +172,7 @@ export function mergeStatus(
     paused: facts.paused,
     store: facts.store,
     nodes,
-    balancers: layout.nodes
-      .filter((node) => node.role === 'balancer')
-      .map((node) => ({ name: node.name, state: stateOf(observations.get(node.name)) })),
+    balancers: facts.balancers,
     endpoints: layout.endpoints,
     reasons,
   }
@@ -271,7 +276,7 @@ function nodeStatus(facts: NodeFacts, views: readonly AgentView[]): NodeStatus {
     name: node.name,
     role: isWitness ? 'witness' : isPrimary ? 'primary' : 'standby',
     state: stateOf(observation),
-    detail: report === null ? (observation?.process?.detail ?? null) : report.detail,
+    detail: detailOf(observation),
     upstream: isPrimary ? null : (report?.upstream ?? null),
     timeline: report?.position?.timeline ?? null,
     lsn: report?.position ? renderLsn(report.position.flushLsn) : null,
@@ -303,6 +308,11 @@ function stateOf(observation: NodeObservation | undefined): NodeStatus['state'] 
   if (observation?.kind === 'answered') return observation.view.report.state
   const state = observation?.process?.state
   return state === 'stopped' || state === 'frozen' || state === 'failed' ? state : 'unreachable'
+}
+
+function detailOf(observation: NodeObservation | undefined): string | null {
+  if (observation?.kind === 'answered') return observation.view.report.detail
+  return observation?.process?.detail ?? null
 }
 
 /**

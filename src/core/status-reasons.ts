@@ -3,6 +3,7 @@
 
 import type { ClusterLayout } from './cluster-layout.ts'
 import type {
+  BalancerStatus,
   LeaseView,
   NodeObservation,
   NodeStatus,
@@ -28,6 +29,7 @@ export type ReasonCode =
   | 'node-silent'
   | 'node-foreign'
   | 'not-streaming'
+  | 'balancer'
   | 'durability'
 
 export type StatusReason = {
@@ -44,6 +46,7 @@ export type ReasonFacts = {
   readonly observations: ReadonlyMap<NodeName, NodeObservation>
   readonly lease: LeaseView | null
   readonly nodes: readonly NodeStatus[]
+  readonly balancers: readonly BalancerStatus[]
   readonly primary: NodeName | null
   readonly isOpen: boolean
   readonly sync: SyncStatus | null
@@ -178,15 +181,35 @@ function pausedReasons(facts: ReasonFacts): StatusReason[] {
 }
 
 function nodeReasons(facts: ReasonFacts): StatusReason[] {
-  return facts.nodes.flatMap((node) => {
+  const nodes = facts.nodes.flatMap((node) => {
     const observation = facts.observations.get(node.name)
     if (observation?.kind !== 'answered') return [silentNode(node, observation)]
     const reason = answeringNode(node)
     return reason === null ? [] : [reason]
   })
+  return [...nodes, ...facts.balancers.flatMap((one) => balancerReasons(one, facts))]
 }
 
-function silentNode(node: NodeStatus, observation: NodeObservation | undefined): StatusReason {
+function balancerReasons(balancer: BalancerStatus, facts: ReasonFacts): StatusReason[] {
+  const { name, state, detail } = balancer
+  const observation = facts.observations.get(name)
+  if (observation?.kind !== 'answered') return [silentNode(balancer, observation)]
+  if (state === 'running') return []
+  const because = detail === null ? '' : `: ${detail}`
+  return [
+    {
+      code: 'balancer',
+      node: name,
+      message: `balancer ${name} is ${state}, applications may not get through${because}`,
+      next: `pgherd logs ${name}`,
+    },
+  ]
+}
+
+function silentNode(
+  node: Pick<NodeStatus, 'name' | 'detail'>,
+  observation: Extract<NodeObservation, { kind: 'silent' }> | undefined,
+): StatusReason {
   const { name } = node
   const logs = `pgherd logs ${name}`
   const detail = node.detail === null ? '' : `: ${node.detail}`

@@ -1,0 +1,253 @@
+// Actions from the lease to an open primary: ask for seals, record the election, promote, prove, open.
+
+import type { ActionOf } from '../../core/action.ts'
+import type { MemberAnswer } from '../../core/candidate.ts'
+import { judgeElection } from '../../core/candidate.ts'
+import { dataNodesOf } from '../../core/cluster-layout.ts'
+import type { Decision } from '../../core/decision.ts'
+import { renderLsn } from '../../core/lsn.ts'
+import type { NodeName, TimelineId } from '../../core/names.ts'
+import { asTimeline } from '../../core/names.ts'
+import type { SyncList, SyncRecord } from '../../core/sync-list.ts'
+import {
+  describeList,
+  isEmptyList,
+  isSameList,
+  renderSyncSetting,
+  withList,
+} from '../../core/sync-list.ts'
+import { electedList } from '../../core/sync-plan.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { SealAnswer, SealRequest } from '../../ports/peers.ts'
+import type { Node } from '../node.ts'
+import { configure, count, dataOf, factsOf } from '../node.ts'
+import { observe } from '../observe.ts'
+import { seal } from '../sealing.ts'
+import { releaseOperands } from './lease.ts'
+import { fail } from './start.ts'
+
+/** Longest time a promotion may take before the node gives up; replay backlog is the only long part. */
+const promoteMsMax = 60_000
+
+/** Asks every data node, this one included, to seal for the epoch. Answers wake the loop. */
+export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
+  const { memory, layout, self, ports } = node
+  const answers = new Map<NodeName, MemberAnswer>(
+    dataNodesOf(layout).map((peer) => [peer.name, { kind: 'pending' }]),
+  )
+  memory.election = { epoch: action.epoch, answers }
+  const request: SealRequest = {
+    systemId: action.systemId,
+    epoch: action.epoch,
+    candidate: self.name,
+  }
+  for (const peer of dataNodesOf(layout)) {
+    const asked =
+      peer.name === self.name
+        ? seal(node, request)
+        : ports.peers.seal(peer.name, request, layout.plan.sealTimeoutMs)
+    void asked.then(
+      (answer) => {
+        noteAnswer(node, answers, peer.name, answer)
+      },
+      (error: unknown) => {
+        answers.set(peer.name, { kind: 'no-evidence', why: messageOf(error) })
+        node.waker.notify()
+      },
+    )
+  }
+}
+
+function noteAnswer(
+  node: Node,
+  answers: Map<NodeName, MemberAnswer>,
+  peer: NodeName,
+  answer: SealAnswer,
+): void {
+  answers.set(peer, answer.kind === 'sealed' ? answer : { kind: 'no-evidence', why: answer.why })
+  node.waker.notify()
+}
+
+/** Point of no return (safety.md 2.3 rule 7a): owner, reserved timeline id, own list added to all. */
+export async function recordElection(
+  node: Node,
+  action: ActionOf<'record-election'>,
+  decision: Decision,
+): Promise<void> {
+  const { keeper, mirror, memory, chronicle, self, protections } = node
+  const facts = factsOf(node)
+  const record = mirror.view()?.sync ?? null
+  const { incarnation } = facts.local
+  if (record === null || incarnation === null || memory.election === null) return
+  const verdict = judgeElection({
+    self: incarnation,
+    record: record.value,
+    answers: memory.election.answers,
+    durability: facts.layout.durability,
+    protections,
+  })
+  if (verdict.kind !== 'eligible') return
+  const old = record.value
+  const known = old.lists.flatMap((list) => list.members)
+  const own = electedList(
+    facts.layout.durability,
+    facts.layout.syncStandbys,
+    incarnation,
+    verdict.sealed,
+    known,
+  )
+  const timeline = nextTimeline(old)
+  const value: SyncRecord = {
+    systemId: old.systemId,
+    epoch: action.epoch,
+    owner: incarnation,
+    timeline,
+    lists: listsAfterElection(node, old, own),
+    target: own,
+    timelines: [...old.timelines, { timeline, epoch: action.epoch }],
+  }
+  const operands = releaseOperands(node)
+  const outcome = await keeper.write({ sync: { expected: record.revision, value } })
+  if (outcome !== 'done') return
+  chronicle.say({
+    kind: 'elected',
+    epoch: action.epoch,
+    ruleId: decision.rule.id,
+    message: `${self.name} is elected: ${decision.rule.why}`,
+    operands: { ...operands, newList: own, timeline },
+  })
+}
+
+function listsAfterElection(node: Node, old: SyncRecord, own: SyncList): readonly SyncList[] {
+  const { protections } = node
+  if (!protections['joint-election']) return [own]
+  if (!protections['keep-all-lists']) return withList([old.target], own)
+  return withList(old.lists, own)
+}
+
+/** Ids are never used twice, whatever PostgreSQL would count (safety.md 2.3 rule 4). */
+function nextTimeline(record: SyncRecord): TimelineId {
+  return asTimeline(Math.max(...record.timelines.map((birth) => birth.timeline)) + 1)
+}
+
+/** Rule 7 b and c: PostgreSQL gets the list, then it is promoted, then the id it got is verified. */
+export async function promote(
+  node: Node,
+  action: ActionOf<'promote'>,
+  decision: Decision,
+): Promise<void> {
+  const { memory, ports, keeper, chronicle, self } = node
+  const { postgres } = dataOf(node)
+  memory.stage = { state: 'promoting', detail: null }
+  const startedAtMs = ports.clock.monotonicMs()
+  const got = await node.lock.run(async (): Promise<TimelineId | null> => {
+    if (!keeper.isHeld() || ports.localState.get().promise !== action.epoch) return null
+    if (memory.server.kind !== 'standby' || memory.config?.upstream !== null) return null
+    await configure(node, {
+      upstream: null,
+      sync: { kind: 'list', list: action.record.target },
+      gate: 'closed',
+    })
+    await ports.localState.save({ primaryEpoch: action.epoch })
+    if (!(await keeper.arm())) return null
+    memory.startedBy = 'promotion'
+    memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn
+    const wanted = node.protections['unique-timelines'] ? action.record.timeline : asTimeline(0)
+    return postgres.promote(wanted, promoteMsMax)
+  })
+  if (got === null) return
+  if (got !== action.record.timeline && node.protections['unique-timelines']) {
+    await node.lock.run(() => postgres.stop('immediate', promoteMsMax))
+    fail(
+      node,
+      `PostgreSQL took timeline ${String(got)} instead of ${String(action.record.timeline)}`,
+    )
+    return
+  }
+  memory.directory = null
+  memory.history = await postgres.history(promoteMsMax)
+  await observe(node)
+  node.reportWaker.notify()
+  const peers = dataNodesOf(node.layout).filter((peer) => peer.name !== self.name)
+  await postgres.ensureSlots(
+    peers.map((peer) => peer.name),
+    promoteMsMax,
+  )
+  count(node, 'promotions')
+  chronicle.say({
+    kind: 'promoted',
+    epoch: action.epoch,
+    ruleId: decision.rule.id,
+    message: `${self.name} was promoted to timeline ${String(got)}.`,
+    operands: { tookMs: ports.clock.monotonicMs() - startedAtMs, timeline: got },
+  })
+}
+
+/** Rule 7d: brings PostgreSQL to the record's target and looks how far its members have flushed. */
+export async function proveList(node: Node, action: ActionOf<'prove-list'>): Promise<void> {
+  const { memory, keeper, protections, layout } = node
+  const { server } = memory
+  if (server.kind !== 'primary') return
+  const { target } = action.record
+  const sync = { kind: 'list', list: target } as const
+  if (memory.config === null || server.syncSettingText !== renderSyncSetting(sync)) {
+    await node.lock.run(() => configure(node, { upstream: null, sync, gate: 'closed' }))
+  }
+  if (memory.gateLsn === null) {
+    memory.startedBy ??= 'restart'
+    memory.gateLsn = await dataOf(node).postgres.markWal(layout.plan.ttlMs)
+  }
+  if (!protections['flush-before-narrow-elected'] && action.record.lists.length > 1) {
+    const record = node.mirror.view()?.sync
+    if (record !== undefined && record !== null) {
+      await keeper.write({
+        sync: { expected: record.revision, value: { ...record.value, lists: [target] } },
+      })
+    }
+  }
+}
+
+/** The record holds the target alone, the lease says serving, and only then clients get in. */
+export async function open(
+  node: Node,
+  action: ActionOf<'open'>,
+  decision: Decision,
+): Promise<void> {
+  const { keeper, mirror, memory, chronicle, self, layout } = node
+  const record = mirror.view()?.sync ?? null
+  if (record === null || !isSameList(record.value.target, action.record.target)) return
+  const { target } = record.value
+  const outcome = await keeper.write({
+    state: 'serving',
+    sync: {
+      expected: record.revision,
+      value: { ...record.value, epoch: action.epoch, lists: [target] },
+    },
+  })
+  if (outcome !== 'done') return
+  await node.lock.run(async () => {
+    if (!keeper.isHeld()) return
+    await configure(node, { upstream: null, sync: { kind: 'list', list: target }, gate: 'open' })
+    memory.isOpen = true
+  })
+  if (!memory.isOpen) return
+  memory.stage = null
+  memory.rewindFailedEpoch = null
+  node.reportWaker.notify()
+  count(node, 'openings')
+  const gateLsn = memory.gateLsn === null ? null : renderLsn(memory.gateLsn)
+  chronicle.say({
+    kind: 'opened',
+    epoch: action.epoch,
+    ruleId: decision.rule.id,
+    message: `${self.name} is open for writes; commits wait for ${describeList(target)}.`,
+    operands: { gateLsn, list: target },
+  })
+  if (isEmptyList(target) && layout.durability !== 'async') {
+    chronicle.say({
+      kind: 'durability-degraded',
+      epoch: action.epoch,
+      message: 'No standby is listed: commits wait for nobody and no standby may be promoted.',
+    })
+  }
+}

@@ -1,0 +1,87 @@
+// What an open primary keeps doing: its list, its slots, its routing; and the way to a switchover.
+
+import type { ActionOf } from '../../core/action.ts'
+import { dataNodesOf } from '../../core/cluster-layout.ts'
+import { switchoverOf } from '../../core/switchover.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { ListChange } from '../list-change.ts'
+import type { Node } from '../node.ts'
+import { configure, dataOf, factsOf } from '../node.ts'
+import { clearSwitchover } from './lease.ts'
+
+const slotsPeriodMs = 5000
+const checkpointMsMax = 60_000
+
+/** @returns true while something is under way that should be looked at again soon */
+export async function keepServing(node: Node, listChange: ListChange): Promise<boolean> {
+  const { memory, mirror, keeper } = node
+  const record = mirror.view()?.sync?.value
+  memory.stage = null
+  if (!memory.isOpen && record !== undefined && keeper.isHeld()) {
+    // Taken over from a former agent, or the gate was closed for a switchover that did not happen.
+    const isSingle = record.lists.length === 1
+    if (isSingle) {
+      await node.lock.run(() =>
+        configure(node, {
+          upstream: null,
+          sync: { kind: 'list', list: record.target },
+          gate: 'open',
+        }),
+      )
+    }
+    memory.isOpen = isSingle || memory.isOpen
+  }
+  if (memory.history === null) memory.history = await dataOf(node).postgres.history(checkpointMsMax)
+  await keepSlots(node)
+  return node.lock.run(() => listChange.advance(factsOf(node)))
+}
+
+/** Every data node keeps a slot for every other one, so that a failover loses no WAL they need. */
+export async function keepSlots(node: Node): Promise<void> {
+  const { memory, ports, layout, self } = node
+  const nowMs = ports.clock.monotonicMs()
+  if (memory.slotsKeptAtMs !== null && nowMs - memory.slotsKeptAtMs < slotsPeriodMs) return
+  const peers = dataNodesOf(layout).filter((peer) => peer.name !== self.name)
+  memory.slotsKeptAtMs = nowMs
+  await dataOf(node).postgres.ensureSlots(
+    peers.map((peer) => peer.name),
+    layout.plan.ttlMs,
+  )
+}
+
+/** Makes a checkpoint while the primary still serves, so that the stop is short. */
+export function checkpoint(node: Node, action: ActionOf<'checkpoint'>): void {
+  const { memory, ports, chronicle, keeper } = node
+  if (memory.switchover?.id === action.requestId) return
+  const sinceMs = ports.clock.monotonicMs()
+  memory.switchover = { id: action.requestId, isCheckpointed: false, sinceMs }
+  const view = switchoverOf(factsOf(node))
+  chronicle.say({
+    kind: 'switchover-requested',
+    epoch: keeper.tenure()?.epoch ?? null,
+    message: `A switchover${'to' in view ? ` to ${view.to}` : ''} is prepared: a checkpoint first.`,
+    operands: { request: action.requestId },
+  })
+  void dataOf(node)
+    .postgres.checkpoint(checkpointMsMax)
+    .then(
+      () => {
+        memory.switchover = { id: action.requestId, isCheckpointed: true, sinceMs }
+        node.waker.notify()
+      },
+      (error: unknown) => {
+        void clearSwitchover(node, `the checkpoint failed: ${messageOf(error)}`)
+      },
+    )
+}
+
+/** Routes nobody here any more and lets nobody new in. */
+export async function closeGate(node: Node): Promise<void> {
+  const { memory } = node
+  memory.isOpen = false
+  memory.stage = { state: 'stopping', detail: null }
+  node.reportWaker.notify()
+  const { config } = memory
+  if (config === null) return
+  await node.lock.run(() => configure(node, { ...config, gate: 'closed' }))
+}

@@ -1,0 +1,261 @@
+// The loop on each node: observe → classify → decide → plan → act. Events only wake it; a decision is
+// always made from a fresh look at everything.
+
+import type { DecisionKind } from '../core/decision.ts'
+import { decide } from '../core/decide.ts'
+import { classify } from '../core/classify.ts'
+import type { Facts } from '../core/facts.ts'
+import { reportFingerprint } from '../core/node-report.ts'
+import { plan } from '../core/plan.ts'
+import type { Situation } from '../core/situation.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { AgentApi } from '../ports/agent-api.ts'
+import type { HelloAnswer } from '../ports/peers.ts'
+import { act } from './act.ts'
+import { checkBeforeFirstLease } from './first-lease.ts'
+import { ListChange } from './list-change.ts'
+import type { AgentOptions, AgentPorts, Node } from './node.ts'
+import { count, createNode, factsOf } from './node.ts'
+import { observe } from './observe.ts'
+import { keepRenewing } from './renewal.ts'
+import { keepReporting, reportOf, roleOf, statusOf } from './report.ts'
+import * as requests from './requests.ts'
+import { confirm, promiseEpoch, seal } from './sealing.ts'
+
+export type { AgentOptions, AgentPorts } from './node.ts'
+
+/** One decision as the simulator's transcript and debugging want to see it. */
+export type DecisionTrace = {
+  readonly facts: Facts
+  readonly situation: Situation
+  readonly decision: DecisionKind
+  readonly ruleId: string
+}
+
+export interface Agent extends AgentApi {
+  /**
+   * Runs until `signal` aborts and the node was stopped cleanly: PostgreSQL down, the lease given back.
+   * @throws what is a bug; the process must end then, and the guard does the rest
+   */
+  run(signal: AbortSignal): Promise<void>
+  /** Calls `listener` with each decision. */
+  onDecision(listener: (trace: DecisionTrace) => void): void
+}
+
+/** Pause between two looks while something is in transition. */
+const busyMs = 15
+
+/** Joins the parts of an agent. Nothing runs before `run`. */
+export function createAgent(ports: AgentPorts, options: AgentOptions): Agent {
+  const node = createNode(ports, options)
+  const traces: ((trace: DecisionTrace) => void)[] = []
+  const changes: (() => void)[] = []
+  node.mirror.onSignificantChange(() => {
+    for (const listener of changes) listener()
+  })
+  return {
+    run: (signal) => run(node, traces, signal),
+    onDecision: (listener) => {
+      traces.push(listener)
+    },
+    onChange: (listener) => {
+      changes.push(listener)
+    },
+    onSeal: (request) => seal(node, request),
+    onConfirm: (request) => confirm(node, request),
+    onHello: () => hello(node),
+    role: () => roleOf(node),
+    status: () => statusOf(node),
+    requestSwitchover: (to, isDryRun) => requests.requestSwitchover(node, to, isDryRun),
+    requestCancelSwitchover: () => requests.requestCancelSwitchover(node),
+    requestPause: (reason) => requests.requestPause(node, reason),
+    requestResume: () => requests.requestResume(node),
+    events: (countMax) => events(node, countMax),
+  }
+}
+
+async function run(
+  node: Node,
+  traces: readonly ((trace: DecisionTrace) => void)[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { ports, layout, self, mirror, keeper, memory, chronicle } = node
+  const background = new AbortController()
+  signal.addEventListener('abort', () => {
+    memory.wish = 'stop'
+    node.waker.notify()
+  })
+  if (signal.aborted) memory.wish = 'stop'
+  ports.member.start()
+  if (ports.data !== null) {
+    await ports.data.guard.ensure()
+    ports.data.guard.onPostgresGone(() => {
+      memory.isOpen = false
+      memory.server = { kind: 'stopped' }
+      memory.directory = null
+      node.waker.notify()
+    })
+  }
+  ports.store.watch((view) => {
+    mirror.accept(view)
+  }, background.signal)
+  const { clock, peers } = ports
+  const renewal = keepRenewing(
+    { clock, peers, keeper, mirror },
+    layout,
+    self.name,
+    background.signal,
+  )
+  const reporting = keepReporting(node, background.signal)
+  chronicle.say({
+    kind: 'agent-started',
+    epoch: null,
+    message: `The agent of ${self.name} started (pgherd ${node.version}).`,
+  })
+  const loop = ports.data === null ? loopWithoutData(node) : loopWithData(node, traces)
+  try {
+    await Promise.race([loop, renewal.then(() => loop), reporting.then(() => loop)])
+  } finally {
+    background.abort()
+    node.reportWaker.notify()
+  }
+  await Promise.all([renewal, reporting])
+  await ports.store.publish(reportOf(node), layout.plan.storeAttemptMs).catch(() => undefined)
+  await chronicle.flush(ports.store, layout.plan.storeAttemptMs).catch(() => undefined)
+  await ports.member.stop()
+}
+
+async function loopWithoutData(node: Node): Promise<void> {
+  const { memory, ports, layout } = node
+  while (memory.wish !== 'stop') {
+    memory.loopedAtMs = ports.clock.monotonicMs()
+    await node.waker.wait(layout.plan.renewMs * 4)
+  }
+}
+
+async function loopWithData(
+  node: Node,
+  traces: readonly ((trace: DecisionTrace) => void)[],
+): Promise<void> {
+  const { memory, ports } = node
+  const listChange = new ListChange(node)
+  let lastTrouble = ''
+  while (!memory.hasExited) {
+    memory.loopedAtMs = ports.clock.monotonicMs()
+    let waitMs: number
+    try {
+      waitMs = await turn(node, listChange, traces)
+      lastTrouble = ''
+    } catch (error) {
+      if (!isOperatingError(error)) throw error
+      const trouble = messageOf(error)
+      if (trouble !== lastTrouble) ports.journal.log('warn', trouble)
+      lastTrouble = trouble
+      count(node, 'loop_errors')
+      waitMs = busyMs * 4
+    }
+    if (memory.hasExited) return
+    await node.waker.wait(waitMs)
+  }
+}
+
+/** Assertions and programming errors end the agent; what the world refuses is tried again. */
+function isOperatingError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return !['AssertionError', 'TypeError', 'ReferenceError', 'RangeError', 'SyntaxError'].includes(
+    error.name,
+  )
+}
+
+/** One turn of the loop. @returns how long it may sleep */
+async function turn(
+  node: Node,
+  listChange: ListChange,
+  traces: readonly ((trace: DecisionTrace) => void)[],
+): Promise<number> {
+  await observe(node)
+  await rememberFirstPromise(node)
+  await checkBeforeFirstLease(node)
+  const facts = factsOf(node)
+  const situation = classify(facts)
+  const decision = decide(situation)
+  for (const listener of traces) {
+    listener({ facts, situation, decision: decision.kind, ruleId: decision.rule.id })
+  }
+  let isBusy = false
+  for (const action of plan(decision, facts)) {
+    isBusy = (await act({ node, listChange, decision }, action)) || isBusy
+  }
+  if (situation.lease !== 'serving' && situation.lease !== 'preparing') listChange.reset()
+  noteReportChange(node)
+  return waitAfter(node, facts, situation, decision.kind, isBusy)
+}
+
+/** Wakes the reporting loop when others should learn at once what changed here. */
+function noteReportChange(node: Node): void {
+  const fingerprint = reportFingerprint(reportOf(node))
+  if (fingerprint === node.memory.reportedFingerprint && !node.chronicle.hasPending()) return
+  node.memory.reportedFingerprint = fingerprint
+  node.reportWaker.notify()
+}
+
+/** A node without a promise file persists the epoch of the lease first (safety.md 2.3 rule 2). */
+async function rememberFirstPromise(node: Node): Promise<void> {
+  const view = node.mirror.view()
+  if (view?.lease === null || view?.lease === undefined) return
+  if (node.ports.localState.get().promise === null) await promiseEpoch(node, view.lease.value.epoch)
+}
+
+/** Short while something is in transition, up to the next known instant otherwise. */
+function waitAfter(
+  node: Node,
+  facts: Facts,
+  situation: Situation,
+  decision: DecisionKind,
+  isBusy: boolean,
+): number {
+  const { plan: timing } = node.layout
+  if (isBusy) return busyMs
+  switch (decision) {
+    case 'keep-serving':
+      return Math.max(150, timing.renewMs)
+    case 'keep-following':
+    case 'wait': {
+      if (situation.lease === 'preparing') return busyMs * 2
+      if (situation.operation === 'running') return timing.renewMs
+      if (situation.lease === 'other' && decision === 'wait') return busyMs * 2
+      return Math.min(untilLeaseIsFreeMs(facts), Math.max(300, timing.renewMs * 2))
+    }
+    case 'prove-list':
+      return busyMs
+    default:
+      return busyMs
+  }
+}
+
+/** Time until the lease, if it stays unchanged, may be taken. */
+function untilLeaseIsFreeMs(facts: Facts): number {
+  const lease = facts.store?.lease?.value
+  if (lease === undefined || lease.state === 'released') return facts.layout.plan.renewMs
+  const leftMs = facts.leaseSeenAtMs + lease.ttlMs - facts.nowMs
+  return leftMs > 0 ? leftMs + 1 : facts.layout.plan.renewMs
+}
+
+function hello(node: Node): HelloAnswer {
+  const { directory } = node.memory
+  const hasData = directory !== null && directory.kind !== 'absent' && directory.kind !== 'staged'
+  return { report: reportOf(node), hasData }
+}
+
+async function events(node: Node, countMax: number): ReturnType<AgentApi['events']> {
+  const { store } = node.ports
+  const recent = node.chronicle.recent()
+  try {
+    const stored = await store.readEvents(countMax, node.layout.plan.storeAttemptMs * 2)
+    const known = new Set(stored.map((event) => event.id))
+    const missing = recent.filter((event) => !known.has(event.id))
+    return [...stored, ...missing].sort((left, right) => left.atMs - right.atMs).slice(-countMax)
+  } catch {
+    return recent.slice(-countMax)
+  }
+}

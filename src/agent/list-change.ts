@@ -1,0 +1,209 @@
+// Changes the synchronous list of an open primary, in the one order that is safe whatever crashes in
+// between (safety.md 2.4): 1 the record holds the new list as well; 2 PostgreSQL gets it and every
+// process uses it; 3 enough members have flushed past the position after that; 4 the record holds it
+// alone. Everything it remembers may be lost: then the later steps are done again.
+
+import type { StandbyView } from '../core/sync-plan.ts'
+import { isFlushedBy, judgeEffect, wantedList } from '../core/sync-plan.ts'
+import type { Facts } from '../core/facts.ts'
+import type { Lsn } from '../core/lsn.ts'
+import { lagBytes } from '../core/lsn.ts'
+import type { Incarnation, MonotonicMs } from '../core/names.ts'
+import type { Versioned } from '../core/store-view.ts'
+import type { SyncList, SyncRecord } from '../core/sync-list.ts'
+import {
+  describeList,
+  emptyList,
+  isEmptyList,
+  isSameList,
+  renderSyncSetting,
+  withList,
+} from '../core/sync-list.ts'
+import type { Node } from './node.ts'
+import { configure, dataOf } from './node.ts'
+
+/** A standby enters the list when it is no further behind than this. */
+const enterLagBytesMax = 16 * 1024 * 1024
+/** A walsender that does not take the new setting in this time is ended; it comes back with it. */
+const stubbornWalsenderMs = 2000
+
+type Progress = {
+  readonly target: SyncList
+  /** Behind a record written after the reload. */
+  markLsn: Lsn | null
+  markedAtMs: MonotonicMs | null
+  /** The position P of step 3. */
+  provenLsn: Lsn | null
+}
+
+export class ListChange {
+  readonly #node: Node
+  #progress: Progress | null = null
+
+  constructor(node: Node) {
+    this.#node = node
+  }
+
+  /** Forgets everything: this node is no primary any more, or a new one. */
+  reset(): void {
+    this.#progress = null
+  }
+
+  /**
+   * Does the next step, if there is one.
+   * @returns true while a change is under way, so that the loop looks again soon
+   */
+  async advance(facts: Facts): Promise<boolean> {
+    const record = facts.store?.sync
+    if (record === undefined || record === null || facts.server.kind !== 'primary') return false
+    const { target, lists } = record.value
+    const wanted = wantedList(
+      facts.layout.durability,
+      facts.layout.syncStandbys,
+      target,
+      this.#standbys(facts),
+    )
+    if (!isSameList(wanted, target)) {
+      if (!this.#node.protections['record-first']) await this.#reload(wanted, facts)
+      return this.#begin(record, wanted)
+    }
+    const isSet = facts.server.syncSettingText === renderSyncSetting({ kind: 'list', list: target })
+    if (lists.length === 1 && isSet) {
+      this.#progress = null
+      return false
+    }
+    return this.#proceed(record, facts)
+  }
+
+  /** Step 1. */
+  async #begin(record: Versioned<SyncRecord>, wanted: SyncList): Promise<boolean> {
+    const { keeper, protections } = this.#node
+    const { value } = record
+    const lists = protections['joint-list'] ? withList(value.lists, wanted) : [wanted]
+    const kept = protections['keep-all-lists'] ? lists : [value.target, wanted]
+    const outcome = await keeper.write({
+      sync: { expected: record.revision, value: { ...value, lists: kept, target: wanted } },
+    })
+    if (outcome === 'done') {
+      this.#progress = null
+      this.#node.chronicle.say({
+        kind: 'list-changing',
+        epoch: keeper.tenure()?.epoch ?? null,
+        message: `Commits are to wait for ${describeList(wanted)} instead of ${describeList(value.target)}.`,
+        operands: { from: value.target, to: wanted },
+      })
+    }
+    return true
+  }
+
+  /** Steps 2 to 4. */
+  async #proceed(record: Versioned<SyncRecord>, facts: Facts): Promise<boolean> {
+    const { postgres } = dataOf(this.#node)
+    const { plan } = facts.layout
+    const { target, lists } = record.value
+    if (facts.server.kind !== 'primary') return false
+    if (this.#progress === null || !isSameList(this.#progress.target, target)) {
+      if (!(await this.#reload(target, facts))) return true
+      this.#progress = { target, markLsn: null, markedAtMs: null, provenLsn: null }
+    }
+    const progress = this.#progress
+    if (facts.server.syncSettingText !== renderSyncSetting({ kind: 'list', list: target })) {
+      return true
+    }
+    if (progress.markLsn === null) {
+      progress.markLsn = await postgres.markWal(plan.ttlMs)
+      progress.markedAtMs = facts.nowMs
+      return true
+    }
+    const { walsenders } = facts.server
+    if (progress.provenLsn === null) {
+      const before = lists.filter((list) => !isSameList(list, target))
+      const effect = isEmptyList(target)
+        ? ({ kind: 'effective' } as const)
+        : judgeEffect(target, before, walsenders, progress.markLsn, facts.protections)
+      if (effect.kind === 'waiting') {
+        const waitedMs = facts.nowMs - (progress.markedAtMs ?? facts.nowMs)
+        if (waitedMs > stubbornWalsenderMs && effect.pid !== null) {
+          await postgres.terminateWalsender(effect.pid, plan.ttlMs)
+          progress.markedAtMs = facts.nowMs
+        }
+        return true
+      }
+      progress.provenLsn = await postgres.markWal(plan.ttlMs)
+      return true
+    }
+    const isProven =
+      isFlushedBy(target, walsenders, progress.provenLsn) ||
+      !facts.protections['flush-before-narrow']
+    if (isProven) await this.#finish(record, target)
+    return !isProven
+  }
+
+  /** Step 2: PostgreSQL gets the list. @returns false when it has to be tried again */
+  async #reload(list: SyncList, facts: Facts): Promise<boolean> {
+    const { protections, memory } = this.#node
+    if (facts.server.kind !== 'primary') return false
+    const isFromEmpty = facts.server.syncSettingText === '' && !isEmptyList(list)
+    const gate = memory.isOpen ? 'open' : 'closed'
+    if (isFromEmpty && protections['commit-probe']) {
+      // Only the checkpointer switches waiting on, so SHOW proves nothing: a commit is seen to wait.
+      await configure(this.#node, { upstream: null, sync: { kind: 'nobody' }, gate })
+      const { postgres } = dataOf(this.#node)
+      if ((await postgres.probeSyncWait(facts.layout.plan.ttlMs)) !== 'waits') return false
+    }
+    await configure(this.#node, { upstream: null, sync: { kind: 'list', list }, gate })
+    return true
+  }
+
+  /** Step 4. */
+  async #finish(record: Versioned<SyncRecord>, target: SyncList): Promise<void> {
+    const { keeper, chronicle, layout } = this.#node
+    const epoch = keeper.tenure()?.epoch ?? null
+    const outcome = await keeper.write({
+      sync: { expected: record.revision, value: { ...record.value, lists: [target], target } },
+    })
+    if (outcome !== 'done') return
+    this.#progress = null
+    const isDegraded = isEmptyList(target) && layout.durability !== 'async'
+    chronicle.say({
+      kind: isDegraded ? 'durability-degraded' : 'list-changed',
+      epoch,
+      message: isDegraded
+        ? 'Commits wait for no standby any more: no standby may be promoted until one has caught up.'
+        : `Commits wait for ${describeList(target)}.`,
+      operands: { list: target },
+    })
+  }
+
+  /** The standbys as candidates for the list. */
+  #standbys(facts: Facts): readonly StandbyView[] {
+    const { memory } = this.#node
+    const { server, store, layout, nowMs, self } = facts
+    if (server.kind !== 'primary' || store === null) return []
+    const target = store.sync?.value.target ?? emptyList
+    const views: StandbyView[] = []
+    const candidates = new Map<Incarnation, boolean>()
+    for (const node of layout.nodes) {
+      const report = store.reports.get(node.name)?.value
+      if (node.role !== 'data' || node.name === self.name || !report?.incarnation) continue
+      candidates.set(report.incarnation, report.isEvidence)
+    }
+    for (const member of target.members) {
+      if (!candidates.has(member)) candidates.set(member, false)
+    }
+    for (const [incarnation, isEvidence] of candidates) {
+      const walsender = server.walsenders.find((entry) => entry.applicationName === incarnation)
+      if (walsender?.state === 'streaming' && walsender.flushLsn !== null) {
+        memory.lostSinceMs.delete(incarnation)
+        const isClose = lagBytes(server.position.flushLsn, walsender.flushLsn) <= enterLagBytesMax
+        views.push({ incarnation, fitness: isClose && isEvidence ? 'fit' : 'lagging' })
+        continue
+      }
+      const since = memory.lostSinceMs.get(incarnation) ?? nowMs
+      memory.lostSinceMs.set(incarnation, since)
+      const isLost = nowMs - since >= layout.plan.standbyLossMs
+      views.push({ incarnation, fitness: isLost ? 'lost' : 'just-lost' })
+    }
+    return views
+  }
+}

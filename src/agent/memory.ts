@@ -1,0 +1,75 @@
+// What an agent remembers between two looks at the world. All of it may be lost with the process: what
+// must not be forgotten is in the local state or in the store.
+
+import type { MemberAnswer } from '../core/candidate.ts'
+import type { Following, SwitchoverProgress } from '../core/facts.ts'
+import type { Lsn } from '../core/lsn.ts'
+import type { Epoch, Incarnation, MonotonicMs, NodeName } from '../core/names.ts'
+import type { NodeState } from '../core/node-report.ts'
+import type { TimelineHistory } from '../core/position.ts'
+import type { DataDirectory, PostgresObservation, ServerConfig, Walsender } from '../core/server.ts'
+import type { Clock } from '../ports/clock.ts'
+
+export type Memory = {
+  wish: 'run' | 'stop'
+  hasExited: boolean
+  directory: DataDirectory | null
+  server: PostgresObservation
+  serverSilentSinceMs: MonotonicMs | null
+  lastWalsenders: readonly Walsender[]
+  /** As last written to disk by this agent. */
+  config: ServerConfig | null
+  /** Clients may be routed here (with the lease and the server's role besides). */
+  isOpen: boolean
+  election: { epoch: Epoch; answers: Map<NodeName, MemberAnswer> } | null
+  gateLsn: Lsn | null
+  startedBy: 'promotion' | 'restart' | null
+  history: TimelineHistory | null
+  following: Following | null
+  rewindFailedEpoch: Epoch | null
+  switchover: SwitchoverProgress | null
+  backoffUntilMs: MonotonicMs
+  deferUntilMs: MonotonicMs
+  bootstrapCheck: 'unknown' | 'clear' | 'data-elsewhere'
+  noLeaseSinceMs: MonotonicMs | null
+  /** Since when a listed standby has not been streaming. */
+  lostSinceMs: Map<Incarnation, MonotonicMs>
+  slotsKeptAtMs: MonotonicMs | null
+  /** What `status` says about this node when the observation alone does not tell. */
+  stage: { state: NodeState; detail: string | null } | null
+  loopedAtMs: MonotonicMs
+  /** What the reporting loop was last woken for. */
+  reportedFingerprint: string
+  counters: Record<string, number>
+}
+
+export function emptyMemory(clock: Clock): Memory {
+  const nowMs = clock.monotonicMs()
+  return {
+    wish: 'run',
+    hasExited: false,
+    directory: null,
+    server: { kind: 'unknown', why: 'not looked at yet' },
+    serverSilentSinceMs: null,
+    lastWalsenders: [],
+    config: null,
+    isOpen: false,
+    election: null,
+    gateLsn: null,
+    startedBy: null,
+    history: null,
+    following: null,
+    rewindFailedEpoch: null,
+    switchover: null,
+    backoffUntilMs: nowMs,
+    deferUntilMs: nowMs,
+    bootstrapCheck: 'unknown',
+    noLeaseSinceMs: null,
+    lostSinceMs: new Map(),
+    slotsKeptAtMs: null,
+    stage: null,
+    loopedAtMs: nowMs,
+    reportedFingerprint: '',
+    counters: {},
+  }
+}

@@ -1,0 +1,173 @@
+// The parts of an agent, joined: ports, memory, lease keeper, mirror, locks. Every module of the agent
+// gets this one object instead of a dozen arguments.
+
+import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
+import { nodeIn } from '../core/cluster-layout.ts'
+import type { Facts } from '../core/facts.ts'
+import type { Incarnation, NodeName } from '../core/names.ts'
+import { incarnationOf, slotNameOf } from '../core/names.ts'
+import type { Protections } from '../core/protections.ts'
+import type { ServerConfig, Upstream } from '../core/server.ts'
+import { assert } from '../lib/assert.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ClusterStore } from '../ports/cluster-store.ts'
+import type { Guard } from '../ports/guard.ts'
+import type { Journal } from '../ports/journal.ts'
+import type { LocalState } from '../ports/local-state.ts'
+import type { Peers } from '../ports/peers.ts'
+import type { Postgres } from '../ports/postgres.ts'
+import type { Random } from '../ports/random.ts'
+import type { StoreMember } from '../ports/store-member.ts'
+import { Chronicle } from './chronicle.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import type { Memory } from './memory.ts'
+import { emptyMemory } from './memory.ts'
+import { OperationSlot } from './operation.ts'
+import { Serial } from './serial.ts'
+import { StoreMirror } from './store-mirror.ts'
+import { Waker } from './waker.ts'
+
+export type AgentPorts = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: ClusterStore
+  readonly peers: Peers
+  readonly journal: Journal
+  readonly localState: LocalState
+  readonly member: StoreMember
+  /** Null on a witness. */
+  readonly data: { readonly postgres: Postgres; readonly guard: Guard } | null
+}
+
+export type AgentOptions = {
+  readonly layout: ClusterLayout
+  readonly node: NodeName
+  /** Version of this program, for reports. */
+  readonly version: string
+  /** `allProtections` but in the simulator. */
+  readonly protections: Protections
+}
+
+export type Node = {
+  readonly ports: AgentPorts
+  readonly layout: ClusterLayout
+  readonly self: NodeLayout
+  readonly version: string
+  readonly protections: Protections
+  readonly memory: Memory
+  readonly mirror: StoreMirror
+  readonly keeper: LeaseKeeper
+  readonly chronicle: Chronicle
+  /** Around everything that changes the local PostgreSQL. */
+  readonly lock: Serial
+  readonly waker: Waker
+  /** Wakes the loop that publishes reports and events. */
+  readonly reportWaker: Waker
+  readonly operation: OperationSlot
+}
+
+export function createNode(ports: AgentPorts, options: AgentOptions): Node {
+  const { clock, random, journal, store } = ports
+  const { layout, protections } = options
+  const mirror = new StoreMirror(clock)
+  const guard = ports.data?.guard ?? null
+  const keeper = new LeaseKeeper({ clock, store, mirror, guard }, layout, options.node, protections)
+  const waker = new Waker(clock)
+  const node: Node = {
+    ports,
+    layout,
+    self: nodeIn(layout, options.node),
+    version: options.version,
+    protections,
+    memory: emptyMemory(clock),
+    mirror,
+    keeper,
+    chronicle: new Chronicle(clock, random, journal, options.node),
+    lock: new Serial(),
+    waker,
+    reportWaker: new Waker(clock),
+    operation: new OperationSlot(clock, () => {
+      waker.notify()
+    }),
+  }
+  mirror.onSignificantChange(() => {
+    waker.notify()
+  })
+  keeper.onChange(() => {
+    waker.notify()
+  })
+  return node
+}
+
+/** PostgreSQL and its guard, on a data node. */
+export function dataOf(node: Node): { readonly postgres: Postgres; readonly guard: Guard } {
+  assert(node.ports.data !== null, `${node.self.name} holds no data`)
+  return node.ports.data
+}
+
+/** What this agent knows at this instant. */
+export function factsOf(node: Node): Facts {
+  const { memory, mirror, keeper, ports } = node
+  return {
+    nowMs: ports.clock.monotonicMs(),
+    self: node.self,
+    layout: node.layout,
+    protections: node.protections,
+    wish: memory.wish,
+    operation: node.operation.current()?.name ?? null,
+    store: mirror.view(),
+    leaseSeenAtMs: mirror.leaseSeenAtMs(),
+    tenure: keeper.tenure(),
+    local: ports.localState.get(),
+    directory: memory.directory,
+    server: memory.server,
+    serverSilentSinceMs: memory.serverSilentSinceMs,
+    lastWalsenders: memory.lastWalsenders,
+    diskProbeMs: ports.data?.guard.diskProbeMs() ?? 0,
+    isGuardAlive: ports.data?.guard.isAlive() ?? true,
+    election: memory.election,
+    gateLsn: memory.gateLsn,
+    startedBy: memory.startedBy,
+    following: memory.following,
+    rewindFailedEpoch: memory.rewindFailedEpoch,
+    switchover: memory.switchover,
+    backoffUntilMs: memory.backoffUntilMs,
+    deferUntilMs: memory.deferUntilMs,
+    bootstrapCheck: memory.bootstrapCheck,
+    noLeaseSinceMs: memory.noLeaseSinceMs,
+  }
+}
+
+/** This node's incarnation; a volume without one gets it now. */
+export async function ensureIncarnation(node: Node): Promise<Incarnation> {
+  const known = node.ports.localState.get().incarnation
+  if (known !== null) return known
+  const incarnation = incarnationOf(node.self.name, node.ports.random.hex(8))
+  await node.ports.localState.save({ incarnation })
+  return incarnation
+}
+
+/** How this node streams from `source`. */
+export function upstreamTo(node: Node, source: NodeLayout): Upstream {
+  const { incarnation } = node.ports.localState.get()
+  assert(incarnation !== null, 'only a node with an incarnation follows')
+  assert(source.postgresPort !== null, `${source.name} runs PostgreSQL`)
+  return {
+    node: source.name,
+    host: source.host,
+    port: source.postgresPort,
+    slotName: slotNameOf(node.self.name),
+    applicationName: incarnation,
+  }
+}
+
+/** Writes the server's configuration and remembers it. */
+export async function configure(node: Node, config: ServerConfig): Promise<void> {
+  await dataOf(node).postgres.configure(config)
+  node.memory.config = config
+}
+
+/** Counts something for metrics. */
+export function count(node: Node, name: string): void {
+  node.memory.counters[name] = (node.memory.counters[name] ?? 0) + 1
+}

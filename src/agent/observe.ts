@@ -1,0 +1,56 @@
+// Looks at the local server and its directory. What could not be learned is unknown, never "down".
+
+import type { Node } from './node.ts'
+import { dataOf } from './node.ts'
+
+/** Longest time one look may take; a hung server must not stall the loop. */
+function observeDeadlineMs(node: Node): number {
+  return Math.max(250, node.layout.plan.renewMs)
+}
+
+/** Refreshes what memory says about PostgreSQL. */
+export async function observe(node: Node): Promise<void> {
+  const { memory, ports } = node
+  const { postgres } = dataOf(node)
+  const server = await postgres.observe(observeDeadlineMs(node))
+  memory.server = server
+  const nowMs = ports.clock.monotonicMs()
+  if (server.kind === 'unknown') memory.serverSilentSinceMs ??= nowMs
+  else memory.serverSilentSinceMs = null
+  if (server.kind === 'absent' || server.kind === 'stopped' || memory.directory === null) {
+    memory.directory = await postgres.inspect()
+  }
+  if (server.kind === 'primary' && memory.isOpen) memory.lastWalsenders = server.walsenders
+  if (server.kind === 'standby') noteStreaming(node, server.isStreaming)
+}
+
+function noteStreaming(node: Node, isStreaming: boolean): void {
+  const { memory, ports } = node
+  const { following, server } = memory
+  if (following === null) {
+    adoptFollowing(node)
+    return
+  }
+  if (isStreaming) {
+    if (following.silentSinceMs !== null) memory.following = { ...following, silentSinceMs: null }
+  } else if (following.silentSinceMs === null && server.kind === 'standby') {
+    memory.following = { ...following, silentSinceMs: ports.clock.monotonicMs() }
+  }
+}
+
+/**
+ * After a restart of the agent: a standby that receives from the holder of the lease, under an epoch
+ * that this node has promised, was told so by the former agent.
+ */
+function adoptFollowing(node: Node): void {
+  const { memory, mirror, layout, ports } = node
+  const { server } = memory
+  const lease = mirror.view()?.lease?.value
+  if (server.kind !== 'standby' || server.receivingFrom === null || lease === undefined) return
+  if (memory.config !== null || ports.localState.get().promise !== lease.epoch) return
+  const holder = layout.nodes.find((candidate) => candidate.name === lease.holder)
+  const { host, port } = server.receivingFrom
+  if (holder?.host === host && holder.postgresPort === port) {
+    memory.following = { node: holder.name, epoch: lease.epoch, silentSinceMs: null }
+  }
+}

@@ -1,0 +1,68 @@
+// Renews the lease on its own schedule, whatever the loop is doing, and asks the other nodes when the
+// store does not answer (safety.md 2.5, "store unreachable").
+
+import type { ClusterLayout } from '../core/cluster-layout.ts'
+import type { NodeName } from '../core/names.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Peers } from '../ports/peers.ts'
+import type { LeaseKeeper } from './lease-keeper.ts'
+import type { StoreMirror } from './store-mirror.ts'
+
+/** Pause between two attempts when the store refuses at once. */
+const retryMs = 25
+
+export type RenewalPorts = {
+  readonly clock: Clock
+  readonly peers: Peers
+  readonly keeper: LeaseKeeper
+  readonly mirror: StoreMirror
+}
+
+/** Runs until `signal` aborts. */
+export async function keepRenewing(
+  ports: RenewalPorts,
+  layout: ClusterLayout,
+  self: NodeName,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, keeper } = ports
+  const { plan } = layout
+  while (!signal.aborted) {
+    const tenure = keeper.tenure()
+    if (tenure === null || tenure.isLost) {
+      await clock.sleep(plan.renewMs, signal)
+      continue
+    }
+    const startedAtMs = clock.monotonicMs()
+    const outcome = await keeper.write({})
+    if (outcome === 'unknown') {
+      const leftMs = tenure.stopByMs - clock.monotonicMs()
+      const holdMs = plan.ttlMs - plan.marginMs
+      if (leftMs < holdMs / 2) await askPeers(ports, layout, self)
+      await clock.sleep(retryMs, signal)
+      continue
+    }
+    const spentMs = clock.monotonicMs() - startedAtMs
+    await clock.sleep(Math.max(retryMs, plan.renewMs - spentMs), signal)
+  }
+}
+
+/**
+ * Without the store a holder may stay only while **every** other node confirms that it knows no newer
+ * lease and has not been sealed; each of them then refrains from taking the lease for its whole time.
+ */
+async function askPeers(ports: RenewalPorts, layout: ClusterLayout, self: NodeName): Promise<void> {
+  const { clock, keeper, mirror, peers } = ports
+  const tenure = keeper.tenure()
+  const systemId = mirror.view()?.cluster?.value.systemId
+  if (tenure === null || systemId === undefined || tenure.state !== 'serving') return
+  const others = layout.nodes.filter((node) => node.name !== self && node.role !== 'balancer')
+  const sentAtMs = clock.monotonicMs()
+  const request = { systemId, epoch: tenure.epoch, holder: self, ttlMs: layout.plan.ttlMs }
+  const answers = await Promise.all(
+    others.map((node) =>
+      peers.confirm(node.name, request, layout.plan.storeAttemptMs).catch(() => null),
+    ),
+  )
+  if (answers.every((answer) => answer?.isConfirmed === true)) keeper.extendByPeers(sentAtMs)
+}

@@ -1,0 +1,197 @@
+// What this agent tells the others and people: its report, its status, its role. All from memory.
+
+import { noControl } from '../core/control.ts'
+import type { Epoch, SystemId } from '../core/names.ts'
+import type { NodeReport, NodeState } from '../core/node-report.ts'
+import { reportFingerprint } from '../core/node-report.ts'
+import { lagBytes } from '../core/lsn.ts'
+import type { AgentStatus, LeaseStatus, RoleAnswer } from '../ports/agent-api.ts'
+import { StoreUnavailableError } from '../ports/cluster-store.ts'
+import type { Node } from './node.ts'
+
+/** A loop that has not run for this long is not live. */
+const liveMsMax = 5000
+
+/** Open primary with a valid lease at this very instant (I2, I5). */
+export function isOpenPrimary(node: Node): boolean {
+  const { memory, keeper } = node
+  return (
+    memory.isOpen &&
+    memory.server.kind === 'primary' &&
+    keeper.isHeld() &&
+    keeper.tenure()?.state === 'serving'
+  )
+}
+
+export function roleOf(node: Node): RoleAnswer {
+  const { memory, ports, self } = node
+  const { server } = memory
+  const isPrimary = isOpenPrimary(node)
+  const isStandby = server.kind === 'standby' && server.isStreaming && memory.stage === null
+  const isLive = ports.clock.monotonicMs() - memory.loopedAtMs < liveMsMax
+  return {
+    isPrimary,
+    isStandby,
+    lagBytes: isStandby ? standbyLagBytes(node) : null,
+    isLive,
+    isReady: isPrimary || isStandby || (self.role !== 'data' && isLive),
+  }
+}
+
+/** How far replay is behind what this standby knows of the primary's WAL. */
+function standbyLagBytes(node: Node): number | null {
+  const { memory, mirror } = node
+  const { server } = memory
+  const holder = mirror.view()?.lease?.value.holder
+  if (server.kind !== 'standby' || holder === undefined) return null
+  const position = mirror.view()?.reports.get(holder)?.value.position
+  if (position === null || position === undefined) return null
+  return lagBytes(position.flushLsn, server.replayLsn)
+}
+
+function stateOf(node: Node): { state: NodeState; detail: string | null } {
+  const { memory, self, keeper, mirror, ports } = node
+  if (memory.wish === 'stop') return { state: 'stopping', detail: null }
+  if (self.role !== 'data') {
+    return mirror.view() === null
+      ? { state: 'waiting', detail: 'the store does not answer' }
+      : { state: 'running', detail: null }
+  }
+  if (memory.stage !== null) return memory.stage
+  const tenure = keeper.tenure()
+  const { server } = memory
+  switch (server.kind) {
+    case 'primary':
+      if (isOpenPrimary(node)) return { state: 'running', detail: null }
+      return { state: 'promoting', detail: 'waits for standbys before it opens' }
+    case 'standby': {
+      if (tenure !== null && !tenure.isLost) return { state: 'electing', detail: null }
+      if (server.isStreaming) return { state: 'streaming', detail: null }
+      const { promise } = ports.localState.get()
+      const lease = mirror.view()?.lease?.value
+      const isSealed = promise !== null && lease !== undefined && memory.config?.upstream === null
+      return isSealed
+        ? { state: 'sealed', detail: 'waits for the new primary' }
+        : { state: 'waiting', detail: 'does not receive WAL' }
+    }
+    case 'starting':
+      return { state: 'recovering', detail: null }
+    case 'stopped':
+      return { state: 'stopped', detail: null }
+    case 'absent':
+      return { state: 'waiting', detail: 'has no data yet' }
+    case 'unknown':
+      return { state: 'starting', detail: server.why }
+  }
+}
+
+export function reportOf(node: Node): NodeReport {
+  const { memory, self, ports, keeper } = node
+  const { server } = memory
+  const local = ports.localState.get()
+  const isPrimary = server.kind === 'primary'
+  const { state, detail } = stateOf(node)
+  return {
+    name: self.name,
+    role: self.role,
+    incarnation: local.incarnation,
+    systemId: systemIdOf(node),
+    state,
+    detail,
+    isPrimary: isPrimary && memory.history !== null,
+    epoch: isPrimary ? (keeper.tenure()?.epoch ?? local.primaryEpoch) : null,
+    history: isPrimary ? memory.history : null,
+    position: server.kind === 'standby' || isPrimary ? server.position : null,
+    replayLsn: server.kind === 'standby' ? server.replayLsn : null,
+    upstream: server.kind === 'standby' ? (memory.following?.node ?? null) : null,
+    promise: local.promise ?? (0 as Epoch),
+    isEvidence: local.suspendedUntil === null,
+    version: node.version,
+    reportedAtMs: ports.clock.wallClockMs(),
+  }
+}
+
+function systemIdOf(node: Node): SystemId | null {
+  const { directory } = node.memory
+  if (directory?.kind === 'present' || directory?.kind === 'staged') return directory.systemId
+  return node.ports.localState.get().systemId
+}
+
+function leaseStatusOf(node: Node): LeaseStatus | null {
+  const { mirror, keeper, ports } = node
+  const lease = mirror.view()?.lease?.value
+  if (lease === undefined) return null
+  const nowMs = ports.clock.monotonicMs()
+  const tenure = keeper.tenure()
+  const freeAtMs =
+    tenure === null
+      ? mirror.leaseSeenAtMs() + lease.ttlMs
+      : tenure.stopByMs + node.layout.plan.marginMs
+  const remainingMs = lease.state === 'released' ? 0 : Math.max(0, Math.round(freeAtMs - nowMs))
+  return { holder: lease.holder, epoch: lease.epoch, state: lease.state, remainingMs }
+}
+
+/** Whether the store has answered lately. */
+export function isStoreReachable(node: Node): boolean {
+  const answeredAtMs = node.mirror.answeredAtMs()
+  if (answeredAtMs === null) return false
+  return node.ports.clock.monotonicMs() - answeredAtMs < Math.max(3000, node.layout.plan.ttlMs)
+}
+
+export function statusOf(node: Node): AgentStatus {
+  const { mirror, layout, self, memory, ports, operation } = node
+  const view = mirror.view()
+  const running = operation.current()
+  return {
+    version: node.version,
+    cluster: layout.cluster,
+    node: self.name,
+    systemId: view?.cluster?.value.systemId ?? systemIdOf(node),
+    report: reportOf(node),
+    role: roleOf(node),
+    lease: leaseStatusOf(node),
+    isStoreReachable: isStoreReachable(node),
+    sync: view?.sync?.value ?? null,
+    control: view?.control?.value ?? noControl,
+    storeMember: ports.member.state(),
+    walsenders: memory.server.kind === 'primary' ? memory.server.walsenders : [],
+    reports: [...(view?.reports.values() ?? [])].map((entry) => entry.value),
+    operation:
+      running === null
+        ? null
+        : {
+            name: running.name,
+            sinceMs: ports.clock.monotonicMs() - running.sinceMs,
+            doneBytes: running.progress?.doneBytes ?? null,
+            totalBytes: running.progress?.totalBytes ?? null,
+          },
+    counters: { ...memory.counters },
+  }
+}
+
+/** Publishes the report when something in it changed that others act on, and at least once a period. */
+export async function keepReporting(node: Node, signal: AbortSignal): Promise<void> {
+  const { ports, layout, chronicle, reportWaker } = node
+  const { clock, store } = ports
+  const periodMs = Math.max(1000, layout.plan.renewMs * 4)
+  let published = ''
+  let publishedAtMs = clock.monotonicMs() - periodMs
+  while (!signal.aborted) {
+    const report = reportOf(node)
+    const fingerprint = reportFingerprint(report)
+    const isDue = clock.monotonicMs() - publishedAtMs >= periodMs
+    try {
+      if (isDue || fingerprint !== published) {
+        await store.publish(report, layout.plan.storeAttemptMs)
+        published = fingerprint
+        publishedAtMs = clock.monotonicMs()
+      }
+      await chronicle.flush(store, layout.plan.storeAttemptMs * 2)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      await clock.sleep(layout.plan.renewMs, signal)
+      continue
+    }
+    await reportWaker.wait(periodMs)
+  }
+}

@@ -1,0 +1,148 @@
+// The promise: never again to acknowledge, stream from, be rewound to or cloned from a primary of a
+// lower epoch (safety.md 2.3 rule 2, I7). Order: the promise on disk, the receiver gone, WAL read to its
+// end, and only then the answer.
+
+import type { Epoch } from '../core/names.ts'
+import type { ConfirmAnswer, ConfirmRequest, SealAnswer, SealRequest } from '../ports/peers.ts'
+import type { Node } from './node.ts'
+import { configure, count, dataOf } from './node.ts'
+import { observe } from './observe.ts'
+
+/** Pause between two looks while a receiver ends. */
+const pollMs = 5
+
+/** Persists the promise of `epoch` unless a higher one is there. */
+export async function promiseEpoch(node: Node, epoch: Epoch): Promise<void> {
+  const { promise } = node.ports.localState.get()
+  if (promise === null || promise < epoch) await node.ports.localState.save({ promise: epoch })
+}
+
+/** Seals this node for `request.epoch`, on behalf of itself or of a peer. */
+export async function seal(node: Node, request: SealRequest): Promise<SealAnswer> {
+  const { ports, keeper, mirror, self } = node
+  const local = ports.localState.get()
+  const known = mirror.view()?.cluster?.value.systemId ?? local.systemId
+  const promise = local.promise ?? (0 as Epoch)
+  if (known !== null && known !== request.systemId) {
+    return { kind: 'refused', promise, why: 'another cluster (system identifier)' }
+  }
+  if (promise > request.epoch) {
+    return { kind: 'refused', promise, why: `epoch ${String(promise)} was promised` }
+  }
+  const tenure = keeper.tenure()
+  if (tenure !== null && !tenure.isLost) {
+    if (tenure.epoch > request.epoch) {
+      return { kind: 'refused', promise, why: `this node holds epoch ${String(tenure.epoch)}` }
+    }
+    if (tenure.epoch < request.epoch) keeper.markLost()
+  }
+  if (ports.data === null) {
+    return { kind: 'promised', incarnation: null, why: `${self.name} holds no data` }
+  }
+  if (!node.protections.seal) return answerWithoutSeal(node)
+  await promiseEpoch(node, request.epoch)
+  if (!node.protections['receiver-gone']) {
+    const answer = await answerWithoutSeal(node)
+    void node.lock.run(() => stopAcknowledging(node, request.epoch))
+    return answer
+  }
+  count(node, 'seals')
+  const operation = node.operation.current()?.name
+  if (operation === 'clone' || operation === 'rewind') void node.operation.abort()
+  return node.lock.run(() => stopAcknowledging(node, request.epoch))
+}
+
+async function stopAcknowledging(node: Node, epoch: Epoch): Promise<SealAnswer> {
+  const { ports, memory, layout } = node
+  const { clock } = ports
+  const untilMs = clock.monotonicMs() + layout.plan.sealTimeoutMs
+  const promised = (why: string): SealAnswer => ({
+    kind: 'promised',
+    incarnation: ports.localState.get().incarnation,
+    why,
+  })
+  for (;;) {
+    const { promise } = ports.localState.get()
+    if (promise !== null && promise > epoch) {
+      return { kind: 'refused', promise, why: `epoch ${String(promise)} was promised meanwhile` }
+    }
+    await observe(node)
+    const { server } = memory
+    if (server.kind === 'primary') {
+      // The loop gives the server another life as a standby; until then it is no evidence.
+      memory.isOpen = false
+      await dataOf(node).postgres.stop('immediate', layout.plan.ttlMs)
+      node.waker.notify()
+      return promised('it ran as a primary and was stopped')
+    }
+    if (server.kind === 'standby') {
+      if (memory.config?.upstream !== null) {
+        await configure(node, {
+          upstream: null,
+          sync: { kind: 'nobody' },
+          gate: memory.config?.gate ?? 'open',
+        })
+        memory.following = null
+        continue
+      }
+      if (!server.isReceiving && server.isAtEndOfWal) return evidence(node)
+    } else if (server.kind === 'absent' || server.kind === 'stopped') {
+      return promised(`PostgreSQL is ${server.kind} there`)
+    }
+    if (clock.monotonicMs() >= untilMs) return promised('it did not finish reading its WAL in time')
+    await clock.sleep(pollMs)
+  }
+}
+
+/** The answer of a standby whose receiver is gone and whose WAL is read to its end. */
+function evidence(node: Node): SealAnswer {
+  const { memory, ports, self, protections } = node
+  const { incarnation, suspendedUntil } = ports.localState.get()
+  const { server } = memory
+  if (incarnation === null || server.kind !== 'standby') {
+    return { kind: 'promised', incarnation, why: 'it has no identity yet' }
+  }
+  if (suspendedUntil !== null && protections['clone-no-evidence']) {
+    return {
+      kind: 'promised',
+      incarnation,
+      why: 'its directory was replaced and has not caught up',
+    }
+  }
+  return {
+    kind: 'sealed',
+    incarnation,
+    position: server.position,
+    canBePrimary: !self.noFailover,
+  }
+}
+
+/** Only with a protection taken away: a position from a node that goes on receiving. */
+async function answerWithoutSeal(node: Node): Promise<SealAnswer> {
+  await observe(node)
+  const { server } = node.memory
+  const { incarnation } = node.ports.localState.get()
+  if (server.kind !== 'standby')
+    return { kind: 'promised', incarnation, why: `it is ${server.kind}` }
+  return evidence(node)
+}
+
+/**
+ * Answers a holder that cannot reach the store. Who confirms does not take the lease for its whole
+ * time from now, as if the holder had renewed it.
+ */
+export function confirm(node: Node, request: ConfirmRequest): ConfirmAnswer {
+  const { ports, keeper, mirror, memory } = node
+  const promise = ports.localState.get().promise ?? (0 as Epoch)
+  const lease = mirror.view()?.lease?.value
+  const isNewer = lease !== undefined && lease.epoch > request.epoch
+  const isOther = lease?.epoch === request.epoch && lease.holder !== request.holder
+  const isReleased = lease?.epoch === request.epoch && lease.state === 'released'
+  const isConfirmed =
+    promise <= request.epoch && !isNewer && !isOther && !isReleased && keeper.tenure() === null
+  if (isConfirmed) {
+    const untilMs = ports.clock.monotonicMs() + request.ttlMs
+    memory.deferUntilMs = Math.max(memory.deferUntilMs, untilMs) as typeof memory.deferUntilMs
+  }
+  return { isConfirmed, promise }
+}
