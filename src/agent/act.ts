@@ -18,18 +18,15 @@ export type ActContext = {
   readonly decision: Decision
 }
 
-type Handler<Kind extends ActionKind> = (
-  context: ActContext,
-  action: ActionOf<Kind>,
-) => Promise<boolean> | Promise<void> | void
+type Handler<Kind extends ActionKind> = (context: ActContext, action: ActionOf<Kind>) => unknown
 
 const handlers: { readonly [Kind in ActionKind]: Handler<Kind> } = {
   'acquire-lease': ({ node, decision }) => lease.acquireLease(node, decision),
   'reclaim-lease': ({ node }) => lease.reclaimLease(node),
   'drop-lease': async ({ node }) => {
     node.memory.election = null
-    node.keeper.forget()
-    await node.keeper.disarm()
+    node.leaseHold.forget()
+    await node.leaseHold.disarm()
   },
   'release-lease': ({ node, decision }, action) => lease.releaseLease(node, action, decision),
   'close-lease': ({ node, decision }) => lease.closeLease(node, decision),

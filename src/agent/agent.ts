@@ -79,13 +79,14 @@ async function run(
   traces: readonly ((trace: DecisionTrace) => void)[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { ports, layout, self, mirror, keeper, memory, chronicle } = node
+  const { ports, layout, self, mirror, leaseHold, memory, chronicle } = node
   const background = new AbortController()
-  signal.addEventListener('abort', () => {
+  const askToStop = (): void => {
     memory.wish = 'stop'
     node.waker.notify()
-  })
-  if (signal.aborted) memory.wish = 'stop'
+  }
+  signal.addEventListener('abort', askToStop)
+  if (signal.aborted) askToStop()
   ports.member.start()
   if (ports.data !== null) {
     await ports.data.guard.ensure()
@@ -101,7 +102,7 @@ async function run(
   }, background.signal)
   const { clock, peers } = ports
   const renewal = keepRenewing(
-    { clock, peers, keeper, mirror },
+    { clock, peers, leaseHold, mirror },
     layout,
     self.name,
     background.signal,
@@ -216,21 +217,12 @@ function waitAfter(
 ): number {
   const { plan: timing } = node.layout
   if (isBusy) return busyMs
-  switch (decision) {
-    case 'keep-serving':
-      return Math.max(150, timing.renewMs)
-    case 'keep-following':
-    case 'wait': {
-      if (situation.lease === 'preparing') return busyMs * 2
-      if (situation.operation === 'running') return timing.renewMs
-      if (situation.lease === 'other' && decision === 'wait') return busyMs * 2
-      return Math.min(untilLeaseIsFreeMs(facts), Math.max(300, timing.renewMs * 2))
-    }
-    case 'prove-list':
-      return busyMs
-    default:
-      return busyMs
-  }
+  if (decision === 'keep-serving') return Math.max(150, timing.renewMs)
+  if (decision !== 'wait' && decision !== 'keep-following') return busyMs
+  if (situation.lease === 'preparing') return busyMs * 2
+  if (situation.operation === 'running') return timing.renewMs
+  if (situation.lease === 'other' && decision === 'wait') return busyMs * 2
+  return Math.min(untilLeaseIsFreeMs(facts), Math.max(300, timing.renewMs * 2))
 }
 
 /** Time until the lease, if it stays unchanged, may be taken. */

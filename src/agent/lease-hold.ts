@@ -42,15 +42,15 @@ type Held = {
   lastSequence: number
 }
 
-export type LeaseKeeperPorts = {
+export type LeaseHoldPorts = {
   readonly clock: Clock
   readonly store: ClusterStore
   readonly mirror: StoreMirror
   readonly guard: Guard | null
 }
 
-export class LeaseKeeper {
-  readonly #ports: LeaseKeeperPorts
+export class LeaseHold {
+  readonly #ports: LeaseHoldPorts
   readonly #layout: ClusterLayout
   readonly #self: NodeName
   readonly #protections: Protections
@@ -60,7 +60,7 @@ export class LeaseKeeper {
   #isArmed = false
 
   constructor(
-    ports: LeaseKeeperPorts,
+    ports: LeaseHoldPorts,
     layout: ClusterLayout,
     self: NodeName,
     protections: Protections,

@@ -77,18 +77,18 @@ export class ListChange {
 
   /** Step 1. */
   async #begin(record: Versioned<SyncRecord>, wanted: SyncList): Promise<boolean> {
-    const { keeper, protections } = this.#node
+    const { leaseHold, protections } = this.#node
     const { value } = record
     const lists = protections['joint-list'] ? withList(value.lists, wanted) : [wanted]
     const kept = protections['keep-all-lists'] ? lists : [value.target, wanted]
-    const outcome = await keeper.write({
+    const outcome = await leaseHold.write({
       sync: { expected: record.revision, value: { ...value, lists: kept, target: wanted } },
     })
     if (outcome === 'done') {
       this.#progress = null
       this.#node.chronicle.say({
         kind: 'list-changing',
-        epoch: keeper.tenure()?.epoch ?? null,
+        epoch: leaseHold.tenure()?.epoch ?? null,
         message: `Commits are to wait for ${describeList(wanted)} instead of ${describeList(value.target)}.`,
         operands: { from: value.target, to: wanted },
       })
@@ -157,9 +157,9 @@ export class ListChange {
 
   /** Step 4. */
   async #finish(record: Versioned<SyncRecord>, target: SyncList): Promise<void> {
-    const { keeper, chronicle, layout } = this.#node
-    const epoch = keeper.tenure()?.epoch ?? null
-    const outcome = await keeper.write({
+    const { leaseHold, chronicle, layout } = this.#node
+    const epoch = leaseHold.tenure()?.epoch ?? null
+    const outcome = await leaseHold.write({
       sync: { expected: record.revision, value: { ...record.value, lists: [target], target } },
     })
     if (outcome !== 'done') return

@@ -1,4 +1,4 @@
-// The parts of an agent, joined: ports, memory, lease keeper, mirror, locks. Every module of the agent
+// The parts of an agent, joined: ports, memory, lease leaseHold, mirror, locks. Every module of the agent
 // gets this one object instead of a dozen arguments.
 
 import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
@@ -19,7 +19,7 @@ import type { Postgres } from '../ports/postgres.ts'
 import type { Random } from '../ports/random.ts'
 import type { StoreMember } from '../ports/store-member.ts'
 import { Chronicle } from './chronicle.ts'
-import { LeaseKeeper } from './lease-keeper.ts'
+import { LeaseHold } from './lease-hold.ts'
 import type { Memory } from './memory.ts'
 import { emptyMemory } from './memory.ts'
 import { OperationSlot } from './operation.ts'
@@ -56,7 +56,7 @@ export type Node = {
   readonly protections: Protections
   readonly memory: Memory
   readonly mirror: StoreMirror
-  readonly keeper: LeaseKeeper
+  readonly leaseHold: LeaseHold
   readonly chronicle: Chronicle
   /** Around everything that changes the local PostgreSQL. */
   readonly lock: Serial
@@ -71,7 +71,12 @@ export function createNode(ports: AgentPorts, options: AgentOptions): Node {
   const { layout, protections } = options
   const mirror = new StoreMirror(clock)
   const guard = ports.data?.guard ?? null
-  const keeper = new LeaseKeeper({ clock, store, mirror, guard }, layout, options.node, protections)
+  const leaseHold = new LeaseHold(
+    { clock, store, mirror, guard },
+    layout,
+    options.node,
+    protections,
+  )
   const waker = new Waker(clock)
   const node: Node = {
     ports,
@@ -81,7 +86,7 @@ export function createNode(ports: AgentPorts, options: AgentOptions): Node {
     protections,
     memory: emptyMemory(clock),
     mirror,
-    keeper,
+    leaseHold,
     chronicle: new Chronicle(clock, random, journal, options.node),
     lock: new Serial(),
     waker,
@@ -93,7 +98,7 @@ export function createNode(ports: AgentPorts, options: AgentOptions): Node {
   mirror.onSignificantChange(() => {
     waker.notify()
   })
-  keeper.onChange(() => {
+  leaseHold.onChange(() => {
     waker.notify()
   })
   return node
@@ -107,7 +112,7 @@ export function dataOf(node: Node): { readonly postgres: Postgres; readonly guar
 
 /** What this agent knows at this instant. */
 export function factsOf(node: Node): Facts {
-  const { memory, mirror, keeper, ports } = node
+  const { memory, mirror, leaseHold, ports } = node
   return {
     nowMs: ports.clock.monotonicMs(),
     self: node.self,
@@ -117,7 +122,7 @@ export function factsOf(node: Node): Facts {
     operation: node.operation.current()?.name ?? null,
     store: mirror.view(),
     leaseSeenAtMs: mirror.leaseSeenAtMs(),
-    tenure: keeper.tenure(),
+    tenure: leaseHold.tenure(),
     local: ports.localState.get(),
     directory: memory.directory,
     server: memory.server,

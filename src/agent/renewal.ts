@@ -5,7 +5,7 @@ import type { ClusterLayout } from '../core/cluster-layout.ts'
 import type { NodeName } from '../core/names.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Peers } from '../ports/peers.ts'
-import type { LeaseKeeper } from './lease-keeper.ts'
+import type { LeaseHold } from './lease-hold.ts'
 import type { StoreMirror } from './store-mirror.ts'
 
 /** Pause between two attempts when the store refuses at once. */
@@ -14,7 +14,7 @@ const retryMs = 25
 export type RenewalPorts = {
   readonly clock: Clock
   readonly peers: Peers
-  readonly keeper: LeaseKeeper
+  readonly leaseHold: LeaseHold
   readonly mirror: StoreMirror
 }
 
@@ -25,16 +25,16 @@ export async function keepRenewing(
   self: NodeName,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, keeper } = ports
+  const { clock, leaseHold } = ports
   const { plan } = layout
   while (!signal.aborted) {
-    const tenure = keeper.tenure()
+    const tenure = leaseHold.tenure()
     if (tenure === null || tenure.isLost) {
       await clock.sleep(plan.renewMs, signal)
       continue
     }
     const startedAtMs = clock.monotonicMs()
-    const outcome = await keeper.write({})
+    const outcome = await leaseHold.write({})
     if (outcome === 'unknown') {
       const leftMs = tenure.stopByMs - clock.monotonicMs()
       const holdMs = plan.ttlMs - plan.marginMs
@@ -52,8 +52,8 @@ export async function keepRenewing(
  * lease and has not been sealed; each of them then refrains from taking the lease for its whole time.
  */
 async function askPeers(ports: RenewalPorts, layout: ClusterLayout, self: NodeName): Promise<void> {
-  const { clock, keeper, mirror, peers } = ports
-  const tenure = keeper.tenure()
+  const { clock, leaseHold, mirror, peers } = ports
+  const tenure = leaseHold.tenure()
   const systemId = mirror.view()?.cluster?.value.systemId
   if (tenure === null || systemId === undefined || tenure.state !== 'serving') return
   const others = layout.nodes.filter((node) => node.name !== self && node.role !== 'balancer')
@@ -64,5 +64,5 @@ async function askPeers(ports: RenewalPorts, layout: ClusterLayout, self: NodeNa
       peers.confirm(node.name, request, layout.plan.storeAttemptMs).catch(() => null),
     ),
   )
-  if (answers.every((answer) => answer?.isConfirmed === true)) keeper.extendByPeers(sentAtMs)
+  if (answers.every((answer) => answer?.isConfirmed === true)) leaseHold.extendByPeers(sentAtMs)
 }

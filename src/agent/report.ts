@@ -14,12 +14,12 @@ const liveMsMax = 5000
 
 /** Open primary with a valid lease at this very instant (I2, I5). */
 export function isOpenPrimary(node: Node): boolean {
-  const { memory, keeper } = node
+  const { memory, leaseHold } = node
   return (
     memory.isOpen &&
     memory.server.kind === 'primary' &&
-    keeper.isHeld() &&
-    keeper.tenure()?.state === 'serving'
+    leaseHold.isHeld() &&
+    leaseHold.tenure()?.state === 'serving'
   )
 }
 
@@ -50,7 +50,7 @@ function standbyLagBytes(node: Node): number | null {
 }
 
 function stateOf(node: Node): { state: NodeState; detail: string | null } {
-  const { memory, self, keeper, mirror, ports } = node
+  const { memory, self, leaseHold, mirror, ports } = node
   if (memory.wish === 'stop') return { state: 'stopping', detail: null }
   if (self.role !== 'data') {
     return mirror.view() === null
@@ -58,7 +58,7 @@ function stateOf(node: Node): { state: NodeState; detail: string | null } {
       : { state: 'running', detail: null }
   }
   if (memory.stage !== null) return memory.stage
-  const tenure = keeper.tenure()
+  const tenure = leaseHold.tenure()
   const { server } = memory
   switch (server.kind) {
     case 'primary':
@@ -86,7 +86,7 @@ function stateOf(node: Node): { state: NodeState; detail: string | null } {
 }
 
 export function reportOf(node: Node): NodeReport {
-  const { memory, self, ports, keeper } = node
+  const { memory, self, ports, leaseHold } = node
   const { server } = memory
   const local = ports.localState.get()
   const isPrimary = server.kind === 'primary'
@@ -99,7 +99,7 @@ export function reportOf(node: Node): NodeReport {
     state,
     detail,
     isPrimary: isPrimary && memory.history !== null,
-    epoch: isPrimary ? (keeper.tenure()?.epoch ?? local.primaryEpoch) : null,
+    epoch: isPrimary ? (leaseHold.tenure()?.epoch ?? local.primaryEpoch) : null,
     history: isPrimary ? memory.history : null,
     position: server.kind === 'standby' || isPrimary ? server.position : null,
     replayLsn: server.kind === 'standby' ? server.replayLsn : null,
@@ -118,11 +118,11 @@ function systemIdOf(node: Node): SystemId | null {
 }
 
 function leaseStatusOf(node: Node): LeaseStatus | null {
-  const { mirror, keeper, ports } = node
+  const { mirror, leaseHold, ports } = node
   const lease = mirror.view()?.lease?.value
   if (lease === undefined) return null
   const nowMs = ports.clock.monotonicMs()
-  const tenure = keeper.tenure()
+  const tenure = leaseHold.tenure()
   const freeAtMs =
     tenure === null
       ? mirror.leaseSeenAtMs() + lease.ttlMs

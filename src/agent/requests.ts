@@ -98,7 +98,7 @@ export async function requestPause(node: Node, reason: string): Promise<RequestA
   if (!isWritten) return storeDown
   node.chronicle.say({
     kind: 'automation-paused',
-    epoch: node.keeper.tenure()?.epoch ?? null,
+    epoch: node.leaseHold.tenure()?.epoch ?? null,
     message: `Automation is paused: ${reason}. No standby is promoted until it is resumed.`,
   })
   return { kind: 'accepted', id: 'pause', message: 'Automation is paused.' }
@@ -109,7 +109,7 @@ export async function requestResume(node: Node): Promise<RequestAnswer> {
   if (!isWritten) return storeDown
   node.chronicle.say({
     kind: 'automation-resumed',
-    epoch: node.keeper.tenure()?.epoch ?? null,
+    epoch: node.leaseHold.tenure()?.epoch ?? null,
     message: 'Automation runs again.',
   })
   return { kind: 'accepted', id: 'resume', message: 'Automation runs again.' }

@@ -19,7 +19,7 @@ export async function promiseEpoch(node: Node, epoch: Epoch): Promise<void> {
 
 /** Seals this node for `request.epoch`, on behalf of itself or of a peer. */
 export async function seal(node: Node, request: SealRequest): Promise<SealAnswer> {
-  const { ports, keeper, mirror, self } = node
+  const { ports, leaseHold, mirror, self } = node
   const local = ports.localState.get()
   const known = mirror.view()?.cluster?.value.systemId ?? local.systemId
   const promise = local.promise ?? (0 as Epoch)
@@ -29,12 +29,12 @@ export async function seal(node: Node, request: SealRequest): Promise<SealAnswer
   if (promise > request.epoch) {
     return { kind: 'refused', promise, why: `epoch ${String(promise)} was promised` }
   }
-  const tenure = keeper.tenure()
+  const tenure = leaseHold.tenure()
   if (tenure !== null && !tenure.isLost) {
     if (tenure.epoch > request.epoch) {
       return { kind: 'refused', promise, why: `this node holds epoch ${String(tenure.epoch)}` }
     }
-    if (tenure.epoch < request.epoch) keeper.markLost()
+    if (tenure.epoch < request.epoch) leaseHold.markLost()
   }
   if (ports.data === null) {
     return { kind: 'promised', incarnation: null, why: `${self.name} holds no data` }
@@ -132,14 +132,14 @@ async function answerWithoutSeal(node: Node): Promise<SealAnswer> {
  * time from now, as if the holder had renewed it.
  */
 export function confirm(node: Node, request: ConfirmRequest): ConfirmAnswer {
-  const { ports, keeper, mirror, memory } = node
+  const { ports, leaseHold, mirror, memory } = node
   const promise = ports.localState.get().promise ?? (0 as Epoch)
   const lease = mirror.view()?.lease?.value
   const isNewer = lease !== undefined && lease.epoch > request.epoch
   const isOther = lease?.epoch === request.epoch && lease.holder !== request.holder
   const isReleased = lease?.epoch === request.epoch && lease.state === 'released'
   const isConfirmed =
-    promise <= request.epoch && !isNewer && !isOther && !isReleased && keeper.tenure() === null
+    promise <= request.epoch && !isNewer && !isOther && !isReleased && leaseHold.tenure() === null
   if (isConfirmed) {
     const untilMs = ports.clock.monotonicMs() + request.ttlMs
     memory.deferUntilMs = Math.max(memory.deferUntilMs, untilMs) as typeof memory.deferUntilMs

@@ -74,7 +74,7 @@ export async function recordElection(
   action: ActionOf<'record-election'>,
   decision: Decision,
 ): Promise<void> {
-  const { keeper, mirror, memory, chronicle, self, protections } = node
+  const { leaseHold, mirror, memory, chronicle, self, protections } = node
   const facts = factsOf(node)
   const record = mirror.view()?.sync ?? null
   const { incarnation } = facts.local
@@ -107,7 +107,7 @@ export async function recordElection(
     timelines: [...old.timelines, { timeline, epoch: action.epoch }],
   }
   const operands = releaseOperands(node)
-  const outcome = await keeper.write({ sync: { expected: record.revision, value } })
+  const outcome = await leaseHold.write({ sync: { expected: record.revision, value } })
   if (outcome !== 'done') return
   chronicle.say({
     kind: 'elected',
@@ -136,12 +136,12 @@ export async function promote(
   action: ActionOf<'promote'>,
   decision: Decision,
 ): Promise<void> {
-  const { memory, ports, keeper, chronicle, self } = node
+  const { memory, ports, leaseHold, chronicle, self } = node
   const { postgres } = dataOf(node)
   memory.stage = { state: 'promoting', detail: null }
   const startedAtMs = ports.clock.monotonicMs()
   const got = await node.lock.run(async (): Promise<TimelineId | null> => {
-    if (!keeper.isHeld() || ports.localState.get().promise !== action.epoch) return null
+    if (!leaseHold.isHeld() || ports.localState.get().promise !== action.epoch) return null
     if (memory.server.kind !== 'standby' || memory.config?.upstream !== null) return null
     await configure(node, {
       upstream: null,
@@ -149,7 +149,7 @@ export async function promote(
       gate: 'closed',
     })
     await ports.localState.save({ primaryEpoch: action.epoch })
-    if (!(await keeper.arm())) return null
+    if (!(await leaseHold.arm())) return null
     memory.startedBy = 'promotion'
     memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn
     const wanted = node.protections['unique-timelines'] ? action.record.timeline : asTimeline(0)
@@ -185,7 +185,7 @@ export async function promote(
 
 /** Rule 7d: brings PostgreSQL to the record's target and looks how far its members have flushed. */
 export async function proveList(node: Node, action: ActionOf<'prove-list'>): Promise<void> {
-  const { memory, keeper, protections, layout } = node
+  const { memory, leaseHold, protections, layout } = node
   const { server } = memory
   if (server.kind !== 'primary') return
   const { target } = action.record
@@ -200,7 +200,7 @@ export async function proveList(node: Node, action: ActionOf<'prove-list'>): Pro
   if (!protections['flush-before-narrow-elected'] && action.record.lists.length > 1) {
     const record = node.mirror.view()?.sync
     if (record !== undefined && record !== null) {
-      await keeper.write({
+      await leaseHold.write({
         sync: { expected: record.revision, value: { ...record.value, lists: [target] } },
       })
     }
@@ -213,11 +213,11 @@ export async function open(
   action: ActionOf<'open'>,
   decision: Decision,
 ): Promise<void> {
-  const { keeper, mirror, memory, chronicle, self, layout } = node
+  const { leaseHold, mirror, memory, chronicle, self, layout } = node
   const record = mirror.view()?.sync ?? null
   if (record === null || !isSameList(record.value.target, action.record.target)) return
   const { target } = record.value
-  const outcome = await keeper.write({
+  const outcome = await leaseHold.write({
     state: 'serving',
     sync: {
       expected: record.revision,
@@ -226,7 +226,7 @@ export async function open(
   })
   if (outcome !== 'done') return
   await node.lock.run(async () => {
-    if (!keeper.isHeld()) return
+    if (!leaseHold.isHeld()) return
     await configure(node, { upstream: null, sync: { kind: 'list', list: target }, gate: 'open' })
     memory.isOpen = true
   })

@@ -9,17 +9,17 @@ import type { Node } from '../node.ts'
 import { count, factsOf } from '../node.ts'
 
 export async function acquireLease(node: Node, decision: Decision): Promise<void> {
-  const { keeper, mirror, ports, memory, chronicle } = node
+  const { leaseHold, mirror, ports, memory, chronicle } = node
   const found = mirror.view()?.lease?.value ?? null
   const systemId = mirror.view()?.cluster?.value.systemId ?? null
   const silentMs = ports.clock.monotonicMs() - mirror.leaseSeenAtMs()
-  const outcome = await keeper.acquire(ports.localState.get().promise, systemId)
+  const outcome = await leaseHold.acquire(ports.localState.get().promise, systemId)
   if (outcome !== 'done') return
   memory.election = null
   memory.gateLsn = null
   memory.startedBy = null
   count(node, 'leases_acquired')
-  const epoch = keeper.tenure()?.epoch ?? null
+  const epoch = leaseHold.tenure()?.epoch ?? null
   chronicle.say({
     kind: 'lease-acquired',
     epoch,
@@ -41,12 +41,12 @@ function acquiredBecause(
 }
 
 export async function reclaimLease(node: Node): Promise<void> {
-  const { keeper, memory } = node
-  if ((await keeper.reclaim()) !== 'done') return
+  const { leaseHold, memory } = node
+  if ((await leaseHold.reclaim()) !== 'done') return
   if (memory.server.kind === 'primary') {
-    memory.isOpen = keeper.tenure()?.state === 'serving'
+    memory.isOpen = leaseHold.tenure()?.state === 'serving'
     memory.startedBy ??= 'restart'
-    await keeper.arm()
+    await leaseHold.arm()
   }
 }
 
@@ -56,8 +56,8 @@ export async function releaseLease(
   action: ActionOf<'release-lease'>,
   decision: Decision,
 ): Promise<void> {
-  const { keeper, mirror, chronicle, memory, self } = node
-  const epoch = keeper.tenure()?.epoch ?? null
+  const { leaseHold, mirror, chronicle, memory, self } = node
+  const epoch = leaseHold.tenure()?.epoch ?? null
   const operands = releaseOperands(node)
   const control = mirror.view()?.control ?? null
   const isSwitchover = decision.kind === 'hand-over'
@@ -67,14 +67,14 @@ export async function releaseLease(
         value: { ...(control?.value ?? noControl), switchover: null },
       }
     : undefined
-  let outcome = await keeper.release(action.handOverTo, clear)
+  let outcome = await leaseHold.release(action.handOverTo, clear)
   // An unknown outcome is resolved by writing again; once is enough, the lease time does the rest.
   if (outcome === 'unknown' || outcome === 'conflict') {
-    outcome = await keeper.release(action.handOverTo, clear)
+    outcome = await leaseHold.release(action.handOverTo, clear)
   }
   memory.election = null
   if (outcome !== 'done') return
-  await keeper.disarm()
+  await leaseHold.disarm()
   const to = action.handOverTo === null ? '' : ` ${action.handOverTo} is asked to go first.`
   const isRefused = decision.kind === 'refuse-election'
   chronicle.say({
@@ -119,29 +119,29 @@ export function releaseOperands(node: Node): Readonly<Record<string, unknown>> {
 
 /** The lease stays, nobody is routed here: PostgreSQL died and nobody else may take over. */
 export async function closeLease(node: Node, decision: Decision): Promise<void> {
-  const { keeper, memory, chronicle } = node
+  const { leaseHold, memory, chronicle } = node
   memory.isOpen = false
   chronicle.say({
     kind: 'postgres-died',
-    epoch: keeper.tenure()?.epoch ?? null,
+    epoch: leaseHold.tenure()?.epoch ?? null,
     ruleId: decision.rule.id,
     message: decision.rule.why,
   })
-  await keeper.write({ state: 'preparing' })
+  await leaseHold.write({ state: 'preparing' })
 }
 
 /** Takes the wish for a switchover away. */
 export async function clearSwitchover(node: Node, why: string): Promise<void> {
-  const { keeper, mirror, chronicle } = node
+  const { leaseHold, mirror, chronicle } = node
   const control = mirror.view()?.control ?? null
   if (control === null || control.value.switchover === null) return
-  const outcome = await keeper.write({
+  const outcome = await leaseHold.write({
     control: { expected: control.revision, value: { ...control.value, switchover: null } },
   })
   if (outcome !== 'done') return
   chronicle.say({
     kind: 'switchover-cancelled',
-    epoch: keeper.tenure()?.epoch ?? null,
+    epoch: leaseHold.tenure()?.epoch ?? null,
     message: `The switchover was cancelled: ${why}.`,
     operands: { request: control.value.switchover },
   })

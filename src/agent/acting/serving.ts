@@ -14,10 +14,10 @@ const checkpointMsMax = 60_000
 
 /** @returns true while something is under way that should be looked at again soon */
 export async function keepServing(node: Node, listChange: ListChange): Promise<boolean> {
-  const { memory, mirror, keeper } = node
+  const { memory, mirror, leaseHold } = node
   const record = mirror.view()?.sync?.value
   memory.stage = null
-  if (!memory.isOpen && record !== undefined && keeper.isHeld()) {
+  if (!memory.isOpen && record !== undefined && leaseHold.isHeld()) {
     // Taken over from a former agent, or the gate was closed for a switchover that did not happen.
     const isSingle = record.lists.length === 1
     if (isSingle) {
@@ -51,14 +51,14 @@ export async function keepSlots(node: Node): Promise<void> {
 
 /** Makes a checkpoint while the primary still serves, so that the stop is short. */
 export function checkpoint(node: Node, action: ActionOf<'checkpoint'>): void {
-  const { memory, ports, chronicle, keeper } = node
+  const { memory, ports, chronicle, leaseHold } = node
   if (memory.switchover?.id === action.requestId) return
   const sinceMs = ports.clock.monotonicMs()
   memory.switchover = { id: action.requestId, isCheckpointed: false, sinceMs }
   const view = switchoverOf(factsOf(node))
   chronicle.say({
     kind: 'switchover-requested',
-    epoch: keeper.tenure()?.epoch ?? null,
+    epoch: leaseHold.tenure()?.epoch ?? null,
     message: `A switchover${'to' in view ? ` to ${view.to}` : ''} is prepared: a checkpoint first.`,
     operands: { request: action.requestId },
   })

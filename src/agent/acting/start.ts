@@ -50,8 +50,8 @@ export function bootstrap(node: Node, action: ActionOf<'bootstrap'>): void {
 }
 
 async function recordFirst(node: Node, systemId: SystemId, record: SyncRecord): Promise<void> {
-  const { keeper, ports, chronicle, self } = node
-  const outcome = await keeper.write({
+  const { leaseHold, ports, chronicle, self } = node
+  const outcome = await leaseHold.write({
     systemId,
     cluster: { systemId, createdAtMs: ports.clock.wallClockMs() },
     sync: { expected: 0, value: record },
@@ -79,14 +79,14 @@ export async function adoptStaged(node: Node): Promise<void> {
 
 /** Starts as a standby that receives nothing: it reads its own WAL to the end, and is evidence then. */
 export function startStandby(node: Node): void {
-  const { memory, operation, keeper, ports } = node
+  const { memory, operation, leaseHold, ports } = node
   memory.stage = { state: 'recovering', detail: null }
   operation.begin(
     'start',
     async () => {
       await node.lock.run(async () => {
         await ensureIncarnation(node)
-        await keeper.disarm()
+        await leaseHold.disarm()
         resetPrimaryMemory(node)
         await ports.localState.save({ primaryEpoch: null })
         await dataOf(node).guard.ensure()
@@ -108,7 +108,7 @@ export function startPrimary(
   action: ActionOf<'start-primary'>,
   decision: Decision,
 ): void {
-  const { memory, operation, keeper, ports, protections, chronicle, self } = node
+  const { memory, operation, leaseHold, ports, protections, chronicle, self } = node
   memory.stage = { state: 'promoting', detail: 'PostgreSQL starts again' }
   operation.begin(
     'start',
@@ -126,7 +126,7 @@ export function startPrimary(
             : emptyList
         await configure(node, { upstream: null, sync: { kind: 'list', list }, gate: 'closed' })
         memory.following = null
-        return keeper.arm()
+        return leaseHold.arm()
       })
       if (!isReady) return
       await dataOf(node).postgres.start('primary', startMsMax)
@@ -155,7 +155,7 @@ export async function stopPostgres(
   action: ActionOf<'stop-postgres'>,
   decision: Decision,
 ): Promise<void> {
-  const { memory, keeper, chronicle } = node
+  const { memory, leaseHold, chronicle } = node
   const { postgres } = dataOf(node)
   const wasPrimary = memory.server.kind === 'primary'
   memory.isOpen = false
@@ -179,7 +179,7 @@ export async function stopPostgres(
   count(node, 'fences')
   chronicle.say({
     kind: 'fenced',
-    epoch: keeper.tenure()?.epoch ?? null,
+    epoch: leaseHold.tenure()?.epoch ?? null,
     ruleId: decision.rule.id,
     message: `PostgreSQL was stopped: ${decision.rule.why}`,
   })
@@ -201,7 +201,7 @@ export function fail(node: Node, detail: string): void {
   node.memory.stage = { state: 'failed', detail }
   node.chronicle.say({
     kind: 'failed',
-    epoch: node.keeper.tenure()?.epoch ?? null,
+    epoch: node.leaseHold.tenure()?.epoch ?? null,
     message: `${node.self.name}: ${detail}.`,
   })
   node.reportWaker.notify()
