@@ -45,6 +45,15 @@ export interface Agent extends AgentApi {
 /** Pause between two looks while something is in transition. */
 const busyMs = 15
 
+/** Decisions whose result is to be looked at without a pause. */
+const hastyDecisions: readonly DecisionKind[] = [
+  'acquire-lease',
+  'ask-seals',
+  'record-election',
+  'promote',
+  'release-to-successor',
+]
+
 /** Joins the parts of an agent. Nothing runs before `run`. */
 export function createAgent(ports: AgentPorts, options: AgentOptions): Agent {
   const node = createNode(ports, options)
@@ -93,7 +102,6 @@ async function run(
     ports.data.guard.onPostgresGone(() => {
       memory.isOpen = false
       memory.server = { kind: 'stopped' }
-      memory.directory = null
       node.waker.notify()
     })
   }
@@ -155,7 +163,6 @@ async function loopWithData(
       count(node, 'loop_errors')
       waitMs = busyMs * 4
     }
-    if (memory.hasExited) return
     await node.waker.wait(waitMs)
   }
 }
@@ -218,6 +225,7 @@ function waitAfter(
   const { plan: timing } = node.layout
   if (isBusy) return busyMs
   if (decision === 'keep-serving') return Math.max(150, timing.renewMs)
+  if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs
   if (situation.lease === 'preparing') return busyMs * 2
   if (situation.operation === 'running') return timing.renewMs

@@ -129,17 +129,20 @@ export class LeaseHold {
 
   /**
    * Takes a free lease with the next epoch, which lies above `promise` too (a restored store).
-   * A linearizable read confirms first that it is still the one that was found free.
+   * One that expired is confirmed by a linearizable read first; for one that was released the
+   * comparison of its revision is enough.
    */
   async acquire(promise: Epoch | null, systemId: SystemId | null): Promise<WriteOutcome> {
     return this.#queue.run(async () => {
       const { mirror, clock, store } = this.#ports
       const found = mirror.view()?.lease ?? null
       const deadlineMs = this.#layout.plan.storeAttemptMs
-      try {
-        mirror.accept(await store.read(deadlineMs))
-      } catch (error) {
-        return asOutcome(error)
+      if (found?.value.state !== 'released') {
+        try {
+          mirror.accept(await store.read(deadlineMs))
+        } catch (error) {
+          return asOutcome(error)
+        }
       }
       const now = mirror.view()?.lease ?? null
       if (now?.revision !== found?.revision) return 'conflict'

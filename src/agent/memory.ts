@@ -13,7 +13,9 @@ import type { Clock } from '../ports/clock.ts'
 export type Memory = {
   wish: 'run' | 'stop'
   hasExited: boolean
+  /** Null: to be looked at again. */
   directory: DataDirectory | null
+  inspectedAtMs: MonotonicMs
   server: PostgresObservation
   serverSilentSinceMs: MonotonicMs | null
   lastWalsenders: readonly Walsender[]
@@ -49,6 +51,7 @@ export function emptyMemory(clock: Clock): Memory {
     wish: 'run',
     hasExited: false,
     directory: null,
+    inspectedAtMs: nowMs,
     server: { kind: 'unknown', why: 'not looked at yet' },
     serverSilentSinceMs: null,
     lastWalsenders: [],

@@ -8,6 +8,12 @@ function observeDeadlineMs(node: Node): number {
   return Math.max(250, node.layout.plan.renewMs)
 }
 
+/**
+ * While the server is down its directory is looked at this often: somebody may put one there. What
+ * this agent does to the directory itself clears `memory.directory`.
+ */
+const inspectPeriodMs = 1000
+
 /** Refreshes what memory says about PostgreSQL. */
 export async function observe(node: Node): Promise<void> {
   const { memory, ports } = node
@@ -17,8 +23,11 @@ export async function observe(node: Node): Promise<void> {
   const nowMs = ports.clock.monotonicMs()
   if (server.kind === 'unknown') memory.serverSilentSinceMs ??= nowMs
   else memory.serverSilentSinceMs = null
-  if (server.kind === 'absent' || server.kind === 'stopped' || memory.directory === null) {
+  const isDown = server.kind === 'absent' || server.kind === 'stopped'
+  const isOld = nowMs - memory.inspectedAtMs > inspectPeriodMs
+  if (memory.directory === null || (isDown && isOld)) {
     memory.directory = await postgres.inspect()
+    memory.inspectedAtMs = nowMs
   }
   if (server.kind === 'primary' && memory.isOpen) memory.lastWalsenders = server.walsenders
   if (server.kind === 'standby') noteStreaming(node, server.isStreaming)

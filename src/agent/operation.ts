@@ -16,6 +16,9 @@ export type OperationHandle = {
   readonly onProgress: (progress: CopyProgress) => void
 }
 
+/** Pause after a failed operation. */
+const failurePauseMs = 1000
+
 export class OperationSlot {
   readonly #clock: Clock
   readonly #onEnd: () => void
@@ -51,7 +54,11 @@ export class OperationSlot {
     }
     this.#running = entry
     entry.done = work(handle)
-      .catch(onFailure)
+      .catch(async (error: unknown) => {
+        onFailure(error)
+        // The slot stays taken for a moment, so that what cannot work is not tried without a pause.
+        await this.#clock.sleep(failurePauseMs, controller.signal)
+      })
       .finally(() => {
         this.#running = null
         this.#onEnd()

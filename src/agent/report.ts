@@ -51,6 +51,7 @@ function standbyLagBytes(node: Node): number | null {
 
 function stateOf(node: Node): { state: NodeState; detail: string | null } {
   const { memory, self, leaseHold, mirror, ports } = node
+  if (memory.hasExited) return { state: 'stopped', detail: null }
   if (memory.wish === 'stop') return { state: 'stopping', detail: null }
   if (self.role !== 'data') {
     return mirror.view() === null

@@ -95,6 +95,7 @@ export function startStandby(node: Node): void {
         memory.following = null
       })
       await dataOf(node).postgres.start('standby', startMsMax)
+      memory.directory = null
     },
     (error) => {
       fail(node, `PostgreSQL did not start as a standby: ${messageOf(error)}`)
@@ -130,6 +131,7 @@ export function startPrimary(
       })
       if (!isReady) return
       await dataOf(node).postgres.start('primary', startMsMax)
+      memory.directory = null
       memory.startedBy = 'restart'
       memory.history = await dataOf(node).postgres.history(fastStopMs)
       await observe(node)
