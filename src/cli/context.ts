@@ -5,6 +5,7 @@ import type { NodeName } from '../core/names.ts'
 import { type LoadedSpec, defaultSpec, loadSpec } from '../config/load.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Runtime, RuntimeCluster } from '../runtimes/runtime.ts'
+import type { Command } from './command.ts'
 import type { Environment } from './style.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -30,6 +31,8 @@ export type Selection = {
 }
 
 export type CommandContext = {
+  /** The whole table, for help and completion. */
+  readonly commands: readonly Command[]
   readonly terminal: Terminal
   readonly isJson: boolean
   readonly isVerbose: boolean
@@ -38,6 +41,8 @@ export type CommandContext = {
   readonly services: CliServices
   /** Aborts on the first Ctrl-C; a second one ends the program at once. */
   readonly signal: AbortSignal
+  /** Leaves Ctrl-C to a program in the foreground until the returned function is called. */
+  suspendInterrupts(): () => void
 }
 
 /** The spec that was named, or the default one. @throws PgherdError as loadSpec does */

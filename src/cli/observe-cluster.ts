@@ -9,6 +9,7 @@ import {
 } from '../core/cluster-status.ts'
 import type { NodeLayout } from '../core/cluster-layout.ts'
 import type { JournalEvent } from '../core/journal-event.ts'
+import { PgherdError } from '../lib/errors.ts'
 import type { NodeName } from '../core/names.ts'
 import type { AgentStatus } from '../ports/agent-api.ts'
 import { AgentSilentError, type StatusClient } from '../ports/status-client.ts'
@@ -107,4 +108,15 @@ export function mergeEvents(events: readonly JournalEvent[]): readonly JournalEv
       left.node.localeCompare(right.node) ||
       left.atMonotonicMs - right.atMonotonicMs,
   )
+}
+
+/** Nobody is there to be asked. */
+export function noAnswerError(cluster: string): PgherdError {
+  return new PgherdError({
+    code: 'PGHERD_NO_AGENT_ANSWERS',
+    reason: 'unreachable',
+    message: `no agent of cluster ${cluster} answers`,
+    because: 'the cluster is down, or every agent hangs',
+    hint: 'start it with: pgherd up; see what runs with: pgherd status',
+  })
 }

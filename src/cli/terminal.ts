@@ -35,6 +35,13 @@ export type Terminal = {
   readonly isStderrTty: boolean
   /** A person can be asked. */
   readonly canAsk: boolean
+  /** Messages may be redrawn in place. */
+  readonly canAnimate: boolean
+  /** To stderr as it is: for pictures that are redrawn. */
+  tellRaw(text: string): void
+  hideCursor(): void
+  /** Also called by the program when it ends in any way. */
+  showCursor(): void
 }
 
 export type TerminalStreams = {
@@ -52,6 +59,7 @@ export function createTerminal(
   const isUnicode = wantsUnicode(environment)
   const isStdoutTty = stdout.isTTY === true
   const isStderrTty = stderr.isTTY === true
+  let isCursorHidden = false
   return {
     print: (...lines) => stdout.write(lines.map((line) => `${line}\n`).join('')),
     tell: (...lines) => stderr.write(lines.map((line) => `${line}\n`).join('')),
@@ -61,7 +69,17 @@ export function createTerminal(
     messageWidth: widthOf(stderr, environment),
     isStdoutTty,
     isStderrTty,
-    canAsk: stdin.isTTY === true && isStderrTty && environment['TERM'] !== 'dumb',
+    canAsk: stdin.isTTY === true && isStderrTty,
+    canAnimate: isStderrTty && environment['TERM'] !== 'dumb',
+    tellRaw: (text) => void stderr.write(text),
+    hideCursor: () => {
+      isCursorHidden = true
+      stderr.write('\u001b[?25l')
+    },
+    showCursor: () => {
+      if (isCursorHidden) stderr.write('\u001b[?25h')
+      isCursorHidden = false
+    },
   }
 }
 

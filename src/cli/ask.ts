@@ -1,0 +1,56 @@
+// Questions to the person at the terminal. Where nobody can be asked, the command says which option
+// answers the question instead.
+
+import * as clack from '@clack/prompts'
+import { PgherdError } from '../lib/errors.ts'
+import type { CommandContext } from './context.ts'
+
+/**
+ * A yes-or-no question; `no` is the default.
+ * @throws PgherdError PGHERD_CONFIRMATION_NEEDED where nobody can be asked
+ */
+export async function askToGoOn(
+  context: CommandContext,
+  question: string,
+  optionInstead: string,
+): Promise<boolean> {
+  refuseUnlessAsked(context, question, optionInstead)
+  const answer = await clack.confirm({
+    message: question,
+    initialValue: false,
+    output: process.stderr,
+    signal: context.signal,
+  })
+  return answer === true
+}
+
+/**
+ * Wants `word` typed letter by letter.
+ * @throws PgherdError PGHERD_CONFIRMATION_NEEDED where nobody can be asked
+ */
+export async function askForWord(
+  context: CommandContext,
+  question: string,
+  word: string,
+  optionInstead: string,
+): Promise<boolean> {
+  refuseUnlessAsked(context, question, optionInstead)
+  const answer = await clack.text({
+    message: question,
+    placeholder: word,
+    output: process.stderr,
+    signal: context.signal,
+  })
+  return answer === word
+}
+
+function refuseUnlessAsked(context: CommandContext, question: string, optionInstead: string): void {
+  if (context.terminal.canAsk && !context.isJson) return
+  throw new PgherdError({
+    code: 'PGHERD_CONFIRMATION_NEEDED',
+    reason: 'usage',
+    message: `this needs an answer: ${question}`,
+    because: 'there is no terminal to ask at',
+    hint: `run it at a terminal, or add ${optionInstead}`,
+  })
+}

@@ -1,0 +1,52 @@
+// Every command, in the order of the help.
+
+import type { Command } from './command.ts'
+import { agentCommand } from './commands/agent.ts'
+import { clustersCommand } from './commands/clusters.ts'
+import { completionCommand } from './commands/completion.ts'
+import { destroyCommand } from './commands/destroy.ts'
+import { downCommand } from './commands/down.ts'
+import { eventsCommand } from './commands/events.ts'
+import { helpCommand } from './commands/help.ts'
+import { logsCommand } from './commands/logs.ts'
+import {
+  nodeFreezeCommand,
+  nodeKillCommand,
+  nodeStartCommand,
+  nodeStopCommand,
+  nodeThawCommand,
+} from './commands/node-verbs.ts'
+import { pauseCommand, resumeCommand } from './commands/pause.ts'
+import { psqlCommand } from './commands/psql.ts'
+import { explainCommand, specCommand } from './commands/spec.ts'
+import { statusCommand } from './commands/status.ts'
+import { switchoverCommand } from './commands/switchover.ts'
+import { upCommand } from './commands/up.ts'
+import { urlCommand } from './commands/url.ts'
+import { whyCommand } from './commands/why.ts'
+
+export const commandTable: readonly Command[] = [
+  upCommand,
+  downCommand,
+  destroyCommand,
+  statusCommand,
+  eventsCommand,
+  whyCommand,
+  logsCommand,
+  clustersCommand,
+  specCommand,
+  explainCommand,
+  urlCommand,
+  psqlCommand,
+  switchoverCommand,
+  pauseCommand,
+  resumeCommand,
+  nodeStopCommand,
+  nodeStartCommand,
+  nodeKillCommand,
+  nodeFreezeCommand,
+  nodeThawCommand,
+  agentCommand,
+  completionCommand,
+  helpCommand,
+]

@@ -1,0 +1,108 @@
+// pgherd logs: what the programs of the nodes write, readable, with the node before each line.
+
+import path from 'node:path'
+import type { NodeName } from '../../core/names.ts'
+import { PgherdError } from '../../lib/errors.ts'
+import type { RuntimeCluster } from '../../runtimes/runtime.ts'
+import type { Command } from '../command.ts'
+import { type CommandContext, openCluster } from '../context.ts'
+import { type LogPosition, readNews, readTail } from '../log-file.ts'
+import { namedNode } from '../named-node.ts'
+import { renderLogLine } from '../render-log.ts'
+
+const followPeriodMs = 250
+const lineCountDefault = 40
+
+export const logsCommand: Command = {
+  name: 'logs',
+  group: 'Look',
+  summary: 'show the logs of the agents and of what they run',
+  description: [
+    'The last lines of each log file, oldest file first. Agents log in JSON lines; here they are spelled ' +
+      'out, with --json they are printed as they are.',
+  ],
+  arguments: [
+    {
+      name: 'nodes',
+      description: 'only of these nodes',
+      isRequired: false,
+      isVariadic: true,
+      completes: 'node',
+    },
+  ],
+  options: [
+    { flags: '-f, --follow', description: 'go on with new lines until Ctrl-C' },
+    {
+      flags: '-n, --lines <count>',
+      description: `so many lines of each file (${lineCountDefault})`,
+    },
+    { flags: '--files', description: 'print only the paths of the log files' },
+  ],
+  examples: [
+    { line: 'pgherd logs pg-0', note: 'everything about pg-0' },
+    { line: 'pgherd logs --follow', note: 'all nodes as they speak' },
+  ],
+  exits: ['configuration', 'system'],
+  run: async (context, input) => {
+    const cluster = await openCluster(context)
+    const nodes = input.rest('nodes').map((name) => namedNode(cluster.layout, name))
+    const files = await filesOf(cluster, nodes)
+    if (input.isSet('files')) {
+      context.terminal.print(...files.map((file) => file.path))
+      return 'done'
+    }
+    const count = lineCount(input.text('lines'))
+    const positions = new Map<string, LogPosition>()
+    for (const file of files) {
+      const { lines, position } = await readTail(file.path, count)
+      positions.set(file.path, position)
+      print(context, file, lines)
+    }
+    if (positions.size === 0) context.terminal.tell('there are no log files yet')
+    while (input.isSet('follow')) {
+      await context.services.clock.sleep(followPeriodMs, context.signal)
+      if (context.signal.aborted) break
+      for (const file of await filesOf(cluster, nodes)) {
+        const from = positions.get(file.path) ?? { inode: 0, offset: 0, rest: '' }
+        const { lines, position } = await readNews(file.path, from)
+        positions.set(file.path, position)
+        print(context, file, lines)
+      }
+    }
+    return 'done'
+  },
+}
+
+type LogFile = { readonly node: NodeName | null; readonly path: string }
+
+async function filesOf(
+  cluster: RuntimeCluster,
+  nodes: readonly NodeName[],
+): Promise<readonly LogFile[]> {
+  if (nodes.length === 0) return cluster.logFiles(null)
+  return (await Promise.all(nodes.map((node) => cluster.logFiles(node)))).flat()
+}
+
+function print(context: CommandContext, file: LogFile, lines: readonly string[]): void {
+  const { terminal, isJson } = context
+  if (isJson) {
+    terminal.print(...lines)
+    return
+  }
+  const place = `${file.node ?? 'pgherd'}/${path.basename(file.path).replace(/\.(log|jsonl)$/, '')}`
+  const { style } = terminal
+  const head = style.accent(place.padEnd(14))
+  terminal.print(...lines.map((line) => `${head} ${renderLogLine(line, style)}`))
+}
+
+/** @throws PgherdError PGHERD_USAGE */
+function lineCount(text: string | null): number {
+  if (text === null) return lineCountDefault
+  if (/^\d{1,6}$/.test(text)) return Number(text)
+  throw new PgherdError({
+    code: 'PGHERD_USAGE',
+    reason: 'usage',
+    message: `--lines ${text} is no count`,
+    hint: 'write a whole number, 0 for new lines only',
+  })
+}

@@ -1,0 +1,149 @@
+// pgherd up: from nothing, or from whatever is there, to a healthy cluster.
+
+import { type LoadedSpec, loadSpec, parseSpec } from '../../config/load.ts'
+import { PgherdError } from '../../lib/errors.ts'
+import type { UpResult } from '../../runtimes/runtime.ts'
+import type { Command } from '../command.ts'
+import { addressOf, connectionString } from '../connection.ts'
+import { type CommandContext, printJson, selectedSpec } from '../context.ts'
+import { tellNext } from '../next-line.ts'
+import { observeCluster } from '../observe-cluster.ts'
+import { parseDuration, renderDuration } from '../render-quantity.ts'
+import { renderStatus } from '../render-status.ts'
+import { showSteps } from '../step-list.ts'
+import { waitForHealth } from '../wait-for-health.ts'
+
+const timeoutDefaultMs = 120_000
+
+export const upCommand: Command = {
+  name: 'up',
+  group: 'Cluster',
+  summary: 'make the cluster run as its spec says',
+  description: [
+    'Starts what is missing and returns when the cluster is healthy: a primary, its standbys and a ' +
+      'witness behind one address for writes and one for reads. Running it again changes nothing.',
+    'Without --spec it takes the spec of the cluster that is there already, or else the default one ' +
+      '(see it with `pgherd spec`). An interrupted `up` leaves what it started; running it again goes on.',
+  ],
+  arguments: [],
+  options: [
+    { flags: '--show-secret', description: 'print the connection string with its password' },
+    { flags: '--timeout <time>', description: 'give up waiting for health after this (120s)' },
+  ],
+  examples: [
+    { line: 'pgherd up', note: 'the default cluster: three data nodes, a witness, a balancer' },
+    { line: 'pgherd up --spec cluster.yaml', note: 'the cluster that the file describes' },
+  ],
+  exits: ['configuration', 'postgres', 'store', 'system', 'timeout', 'localState'],
+  run: async (context, input) => {
+    const { clock, runtime } = context.services
+    const startedAtMs = clock.monotonicMs()
+    const timeoutMs = parseTimeout(input.text('timeout'))
+    const spec = await specToRun(context)
+    const display = showSteps(context.terminal, () => clock.monotonicMs())
+    let result: UpResult
+    try {
+      result = await runtime.up(spec, (step) => display.update(step), context.signal)
+      const client = result.cluster.connect()
+      const { status } = await observeCluster(result.cluster, client)
+      if (status.verdict !== 'healthy' || result.isChanged) {
+        const onStep = display.update.bind(display)
+        await waitForHealth(result.cluster, client, clock, onStep, timeoutMs, context.signal)
+      }
+    } finally {
+      display.finish()
+    }
+    const tookMs = clock.monotonicMs() - startedAtMs
+    await showResult(context, result, { tookMs, isSecretShown: input.isSet('show-secret') })
+    return 'done'
+  },
+}
+
+/**
+ * The spec that was named; else that of the cluster that is there; else the default under the name
+ * that was given.
+ */
+async function specToRun(context: CommandContext): Promise<LoadedSpec> {
+  const { specFile, cluster } = context.selection
+  if (specFile !== null) {
+    const loaded = await selectedSpec(context)
+    if (cluster === null || cluster === loaded.layout.cluster) return loaded
+    throw new PgherdError({
+      code: 'PGHERD_USAGE',
+      reason: 'usage',
+      message: `--cluster ${cluster} and the spec ${specFile} do not agree`,
+      because: `the spec describes the cluster ${loaded.layout.cluster}`,
+      hint: 'leave --cluster out, or name another file',
+    })
+  }
+  const known = await context.services.runtime.clusters()
+  const chosen = cluster === null && known.length === 1 ? known[0]?.name : cluster
+  if (chosen !== undefined && chosen !== null) {
+    const isUsable = known.some((one) => one.name === chosen && one.layout !== null)
+    if (isUsable) return loadSpec((await context.services.runtime.open(chosen)).specFile)
+    return parseSpec(`cluster: ${JSON.stringify(chosen)}\n`, 'built-in defaults')
+  }
+  // Several clusters and none named: the runtime's own complaint lists them.
+  if (known.length > 1 && !known.some((one) => one.name === parseSpec('', '').layout.cluster)) {
+    await context.services.runtime.open(null)
+  }
+  return parseSpec('', 'built-in defaults')
+}
+
+function parseTimeout(text: string | null): number {
+  if (text === null) return timeoutDefaultMs
+  const timeoutMs = parseDuration(text)
+  if (timeoutMs !== null && timeoutMs > 0) return timeoutMs
+  throw new PgherdError({
+    code: 'PGHERD_USAGE',
+    reason: 'usage',
+    message: `--timeout ${text} is no duration`,
+    hint: 'write 30s, 2m, 1h',
+  })
+}
+
+type Outcome = { readonly tookMs: number; readonly isSecretShown: boolean }
+
+async function showResult(
+  context: CommandContext,
+  { cluster, isChanged, notes }: UpResult,
+  outcome: Outcome,
+): Promise<void> {
+  const { terminal } = context
+  const { status } = await observeCluster(cluster, cluster.connect())
+  const { application, layout } = cluster
+  const password = outcome.isSecretShown ? await application.readPassword() : null
+  const target = layout.endpoints.write === null ? firstDataNode(status) : 'write'
+  const url =
+    target === null ? null : connectionString(addressOf(layout, target), application, password)
+  if (context.isJson) {
+    printJson(context, {
+      version: 1,
+      isChanged,
+      tookMs: Math.round(outcome.tookMs),
+      notes,
+      url,
+      status,
+    })
+    return
+  }
+  const { messageStyle } = terminal
+  const took = renderDuration(outcome.tookMs)
+  terminal.tell(
+    ...notes.map((note) => `${messageStyle.warn(messageStyle.symbols.warning)} ${note}`),
+    isChanged
+      ? `${messageStyle.good(messageStyle.symbols.done)} Cluster ${layout.cluster} is up after ${took}.`
+      : `${messageStyle.good(messageStyle.symbols.done)} Nothing to change (looked for ${took}).`,
+    '',
+  )
+  terminal.print(...renderStatus(status, terminal.width, terminal.style))
+  if (url !== null) terminal.print('', `Connect  ${terminal.style.bold(url)}`)
+  tellNext(terminal, 'pgherd psql', 'pgherd url --show-secret')
+}
+
+function firstDataNode(
+  status: Awaited<ReturnType<typeof observeCluster>>['status'],
+): { node: (typeof status.nodes)[number]['name'] } | null {
+  const primary = status.nodes.find((node) => node.role === 'primary')
+  return primary === undefined ? null : { node: primary.name }
+}

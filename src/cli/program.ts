@@ -1,0 +1,281 @@
+// From argv to an exit code: parses with commander what command-table.ts describes, runs the command,
+// and turns whatever goes wrong into one error of three lines.
+
+import { Command as Parser, CommanderError, Option } from 'commander'
+import { closest } from '../config/closest.ts'
+import { PgherdError, exitCodes } from '../lib/errors.ts'
+import { type Command, type CommandInput, globalOptions, optionName } from './command.ts'
+import { commandTable } from './command-table.ts'
+import { runComplete } from './complete-values.ts'
+import type { CliServices, CommandContext } from './context.ts'
+import type { Interrupts } from './interrupts.ts'
+import { asPgherdError, errorDocument, renderError } from './render-error.ts'
+import { renderCommandHelp, renderGroupHelp, renderProgramHelp } from './render-help.ts'
+import type { ColourWish, Environment } from './style.ts'
+import { type Terminal, type TerminalStreams, createTerminal } from './terminal.ts'
+
+export type ProgramInput = {
+  /** Without the program's own name. */
+  readonly argv: readonly string[]
+  readonly environment: Environment
+  readonly streams: TerminalStreams
+  readonly interrupts: Interrupts
+  readonly version: string
+  /** Called when a command runs, not for `--help`: it may fail on a bad environment. */
+  services(): CliServices
+}
+
+/** Runs one command line. Never throws. @returns the exit code */
+export async function runProgram(input: ProgramInput): Promise<number> {
+  // What is wrong with the options cannot be asked of the parser, so these two are looked at first.
+  const wish = colourWishOf(input.argv)
+  const terminal = createTerminal(input.streams, input.environment, wish ?? 'auto')
+  try {
+    if (wish === null) throw usageError('--color takes auto, always or never', 'pgherd --help')
+    return await parseAndRun(input, terminal)
+  } catch (error) {
+    if (input.interrupts.signal.aborted && !(error instanceof PgherdError))
+      return exitCodes.interrupted
+    return report(asPgherdError(error), terminal, input.argv)
+  } finally {
+    terminal.showCursor()
+  }
+}
+
+function report(error: PgherdError, terminal: Terminal, argv: readonly string[]): number {
+  const isVerbose = hasFlag(argv, '--verbose') || error.reason === 'bug'
+  if (hasFlag(argv, '--json')) {
+    terminal.print(JSON.stringify(errorDocument(error), null, 2))
+  } else {
+    terminal.tell(...renderError(error, terminal.messageStyle, isVerbose))
+  }
+  return error.exitCode
+}
+
+/** Options of ours end at `--`. */
+function hasFlag(argv: readonly string[], flag: string): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
+}
+
+/** @returns null when the value is none of the three */
+function colourWishOf(argv: readonly string[]): ColourWish | null {
+  const at = argv.findIndex((word) => word === '--color' || word.startsWith('--color='))
+  if (at === -1) return 'auto'
+  const value = argv[at]?.split('=', 2)[1] ?? argv[at + 1]
+  return value === 'auto' || value === 'always' || value === 'never' ? value : null
+}
+
+async function parseAndRun(input: ProgramInput, terminal: Terminal): Promise<number> {
+  const { argv } = input
+  if (argv.length === 0) {
+    terminal.print(...renderProgramHelp(commandTable, terminal.width, terminal.style))
+    return exitCodes.done
+  }
+  if (argv[0] === '__complete') {
+    await complete(input, terminal, argv.slice(1))
+    return exitCodes.done
+  }
+  let exitCode: number = exitCodes.done
+  const root = buildParser(terminal, input.version, async (command, parser, values) => {
+    const globals = parser.optsWithGlobals()
+    const context = contextOf(input, terminal, {
+      isJson: globals['json'] === true,
+      isVerbose: globals['verbose'] === true,
+      selection: { cluster: textOf(globals['cluster']), specFile: textOf(globals['spec']) },
+    })
+    const reason = await command.run(context, commandInput(command, globals, values))
+    exitCode = exitCodes[reason]
+  })
+  try {
+    await root.parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return exitCodes.done
+    // `pgherd node` alone: the list of its commands has been shown.
+    if (error.code === 'commander.help') return exitCodes.usage
+    throw explainUsage(error, argv)
+  }
+  return exitCode
+}
+
+/** Offers nothing rather than complain into somebody's half-typed line. */
+async function complete(
+  input: ProgramInput,
+  terminal: Terminal,
+  words: readonly string[],
+): Promise<void> {
+  const at = words.indexOf('--cluster')
+  try {
+    const selection = { cluster: at === -1 ? null : (words[at + 1] ?? null), specFile: null }
+    await runComplete(contextOf(input, terminal, { selection }), words)
+  } catch {
+    // No candidates.
+  }
+}
+
+function contextOf(
+  input: ProgramInput,
+  terminal: Terminal,
+  parsed: Pick<CommandContext, 'selection'> & Partial<CommandContext>,
+): CommandContext {
+  return {
+    commands: commandTable,
+    terminal,
+    isJson: false,
+    isVerbose: false,
+    environment: input.environment,
+    services: input.services(),
+    signal: input.interrupts.signal,
+    suspendInterrupts: () => input.interrupts.suspend(),
+    ...parsed,
+  }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function commandInput(
+  command: Command,
+  options: Readonly<Record<string, unknown>>,
+  values: readonly unknown[],
+): CommandInput {
+  const valueOf = (name: string) =>
+    values[command.arguments.findIndex((argument) => argument.name === name)]
+  return {
+    argument: (name) => textOf(valueOf(name)),
+    rest: (name) => {
+      const value = valueOf(name)
+      return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
+    },
+    text: (option) => textOf(options[camelCase(option)]),
+    isSet: (option) => options[camelCase(option)] === true,
+  }
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+type Action = (command: Command, parser: Parser, values: readonly unknown[]) => Promise<void>
+
+/** The parser of the whole table; `action` is called for the command that was typed. */
+function buildParser(terminal: Terminal, version: string, action: Action): Parser {
+  const root = new Parser('pgherd')
+  quiet(root, () => renderProgramHelp(commandTable, terminal.width, terminal.style), terminal)
+  root.version(version, '-V, --version', 'print the version')
+  root.helpCommand(false)
+  for (const option of globalOptions) {
+    if (optionName(option) !== 'help') root.addOption(new Option(option.flags, option.description))
+  }
+  const groups = new Map<string, Parser>()
+  for (const command of commandTable) {
+    const [first = '', second] = command.name.split(' ')
+    const parent = second === undefined ? root : groupParser(root, groups, first, terminal)
+    addCommand(parent, command, second ?? first, terminal, action)
+  }
+  return root
+}
+
+function groupParser(
+  root: Parser,
+  groups: Map<string, Parser>,
+  first: string,
+  terminal: Terminal,
+): Parser {
+  const known = groups.get(first)
+  if (known !== undefined) return known
+  const group = root.command(first)
+  quiet(group, () => renderGroupHelp(first, commandTable, terminal.width, terminal.style), terminal)
+  group.helpCommand(false)
+  groups.set(first, group)
+  return group
+}
+
+function addCommand(
+  parent: Parser,
+  command: Command,
+  word: string,
+  terminal: Terminal,
+  action: Action,
+): void {
+  const parser = parent.command(word)
+  quiet(parser, () => renderCommandHelp(command, terminal.width, terminal.style), terminal)
+  for (const argument of command.arguments) {
+    const name = argument.isVariadic === true ? `${argument.name}...` : argument.name
+    parser.argument(argument.isRequired ? `<${name}>` : `[${name}]`, argument.description)
+  }
+  for (const option of command.options) {
+    parser.addOption(new Option(option.flags, option.description))
+  }
+  if (command.takesForeignOptions === true) parser.allowUnknownOption()
+  parser.action(async () => {
+    await action(command, parser, parser.processedArgs)
+  })
+}
+
+/** Help is ours, errors are thrown, and the parser prints nothing by itself. */
+function quiet(parser: Parser, help: () => readonly string[], terminal: Terminal): void {
+  parser.exitOverride()
+  parser.showSuggestionAfterError(false)
+  parser.helpInformation = () => `${help().join('\n')}\n`
+  parser.configureOutput({
+    writeOut: (text) => {
+      terminal.print(text.replace(/\n$/, ''))
+    },
+    writeErr: (text) => {
+      terminal.tell(text.replace(/\n$/, ''))
+    },
+    outputError: () => undefined,
+  })
+}
+
+/** The parser's complaint with what was probably meant. */
+function explainUsage(error: CommanderError, argv: readonly string[]): PgherdError {
+  const typed = typedCommand(argv)
+  const help = typed === null ? 'pgherd --help' : `pgherd help ${typed.name}`
+  const text = error.message.replace(/^error: /, '')
+  const word = /'([^']*)'/.exec(text)?.[1] ?? ''
+  switch (error.code) {
+    case 'commander.unknownCommand': {
+      const names = commandTable.map((command) => command.name)
+      const first = argv.find((one) => !one.startsWith('-')) ?? ''
+      const asGroup = names.filter((name) => name.startsWith(`${first} `))
+      const meant =
+        asGroup.length > 0
+          ? closest(`${first} ${word}`, asGroup)
+          : closest(word, [...names, ...names.map((name) => name.split(' ')[0] ?? '')])
+      const subject = asGroup.length > 0 ? `${first} ${word}` : word
+      return usageError(`there is no command "${subject}"`, 'pgherd --help', meant)
+    }
+    case 'commander.unknownOption': {
+      const options = [...(typed?.options ?? []), ...globalOptions]
+      const meant = closest(
+        word.replace(/=.*/, ''),
+        options.map((option) => `--${optionName(option)}`),
+      )
+      const of = typed === null ? 'pgherd' : `pgherd ${typed.name}`
+      return usageError(`${of} has no option ${word}`, help, meant)
+    }
+    default:
+      return usageError(text, help)
+  }
+}
+
+function usageError(message: string, help: string, meant: string | null = null): PgherdError {
+  return new PgherdError({
+    code: 'PGHERD_USAGE',
+    reason: 'usage',
+    message,
+    ...(meant === null ? {} : { because: `did you mean "${meant}"?` }),
+    hint: `see ${help}`,
+  })
+}
+
+/** The command that the first words name. */
+function typedCommand(argv: readonly string[]): Command | null {
+  const words = argv.filter((word) => !word.startsWith('-'))
+  const names = [words.slice(0, 2).join(' '), words[0] ?? '']
+  return commandTable.find((command) => names.includes(command.name)) ?? null
+}
