@@ -1,0 +1,47 @@
+// How HAProxy asks the agents for their role, derived from the timing plan.
+
+import type { TimingPlan } from '../../core/timing-plan.ts'
+
+export type CheckTiming = {
+  /** Period of the checks that decide where writes go. */
+  readonly writeCheckMs: number
+  /** After this long without an answer a check counts as failed. */
+  readonly timeoutMs: number
+  /** So many failed checks in a row close a node for writes. */
+  readonly writeFall: number
+  /** Period of the checks that decide where reads go. */
+  readonly readCheckMs: number
+  readonly readFall: number
+  readonly connectTimeoutMs: number
+}
+
+/**
+ * Two things must hold. An agent that is killed and comes back within half of the time that it may hold
+ * the lease costs no session: PostgreSQL runs on under its guard meanwhile, so one unanswered check must
+ * not cut anybody. And a node that stays silent is closed before another node can take its lease.
+ *
+ * Reads are checked less often: nothing can be written there, and standbys that wait for their new
+ * primary must not drop out of the pool during a failover.
+ */
+export function checkTimingOf(plan: TimingPlan): CheckTiming {
+  const writeCheckMs = plan.balancerCheckMs
+  const timeoutMs = Math.max(200, writeCheckMs)
+  const holdMs = plan.ttlMs - plan.marginMs
+  const writeFall = Math.max(1, Math.floor(holdMs / 2 / writeCheckMs))
+  const readCheckMs = Math.max(1000, writeCheckMs)
+  return {
+    writeCheckMs,
+    timeoutMs,
+    writeFall,
+    readCheckMs,
+    readFall: 1 + Math.ceil(plan.ttlMs / readCheckMs),
+    // A lost SYN is sent again after a second; the answer to the second one must still count.
+    connectTimeoutMs: Math.max(2000, plan.ttlMs),
+  }
+}
+
+/** The longest time from a node's silence until it is closed for writes. */
+export function silenceBoundMs(timing: CheckTiming): number {
+  const eachMs = Math.max(timing.writeCheckMs, timing.timeoutMs)
+  return timing.writeCheckMs + timing.writeFall * eachMs
+}

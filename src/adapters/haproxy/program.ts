@@ -1,0 +1,134 @@
+// HAProxy as a process: whether it is there and new enough, whether it accepts a configuration, how it
+// is started, found again and ended. It lives on when the agent dies, with all sessions.
+
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { exec } from 'tinyexec'
+import { isProcessAlive, readCommandLine, signalProcess } from '../../host/process-table.ts'
+import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import { PgherdError, messageOf } from '../../lib/errors.ts'
+
+const toolTimeoutMs = 10_000
+const oldestVersion = [2, 4] as const
+
+/**
+ * The version as HAProxy prints it, `2.6.12-1+deb12u4`.
+ * @throws PgherdError PGHERD_NO_HAPROXY, PGHERD_HAPROXY_VERSION
+ */
+export async function checkHaproxy(binary: string): Promise<string> {
+  let text: string
+  try {
+    const { stdout } = await exec(binary, ['-v'], { timeout: toolTimeoutMs, throwOnError: true })
+    text = stdout
+  } catch (error) {
+    throw new PgherdError({
+      code: 'PGHERD_NO_HAPROXY',
+      reason: 'system',
+      message: `${binary} cannot be run`,
+      because: messageOf(error),
+      hint: 'install HAProxy 2.4 or newer (Debian: apt-get install haproxy)',
+      cause: error,
+    })
+  }
+  const version = parseVersion(text)
+  const [major, minor] = version?.numbers ?? [0, 0]
+  if (version !== null && (major > oldestVersion[0] || minor >= oldestVersion[1]))
+    return version.text
+  throw new PgherdError({
+    code: 'PGHERD_HAPROXY_VERSION',
+    reason: 'system',
+    message: `${binary} is version ${version?.text ?? 'unknown'}, which is too old`,
+    hint: 'install HAProxy 2.4 or newer',
+  })
+}
+
+/** From `HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/`. */
+export function parseVersion(
+  text: string,
+): { readonly text: string; readonly numbers: readonly [number, number] } | null {
+  const match = /version ((\d+)\.(\d+)\S*)/.exec(text)
+  if (match?.[1] === undefined) return null
+  return { text: match[1], numbers: [Number(match[2]), Number(match[3])] }
+}
+
+/**
+ * Lets HAProxy itself read a configuration.
+ * @throws PgherdError PGHERD_HAPROXY_CONFIG with HAProxy's own words
+ */
+export async function validateConfig(binary: string, configFile: string): Promise<void> {
+  const result = await exec(binary, ['-c', '-q', '-f', configFile], { timeout: toolTimeoutMs })
+  if (result.exitCode === 0) return
+  const words = result.stderr
+    .split('\n')
+    .filter((line) => line.includes('[ALERT]'))
+    .map((line) => line.replace(/^\[ALERT\]\s*\(\d+\) : (config : )?/, ''))
+  throw new PgherdError({
+    code: 'PGHERD_HAPROXY_CONFIG',
+    reason: 'configuration',
+    message: `HAProxy does not accept ${configFile}`,
+    because: words[0] ?? `exit code ${String(result.exitCode)}`,
+    hint: 'correct the balancer settings of the spec; the old configuration stays in use',
+  })
+}
+
+export type HaproxyFiles = {
+  /** Working directory of the process, by which it is found as part of its node. */
+  readonly directory: string
+  readonly configFile: string
+  readonly pidFile: string
+  readonly socketPath: string
+  readonly logFile: string
+}
+
+export type RunningHaproxy = {
+  readonly pid: number
+  /** Aborts when the process has ended, with how as its reason; never for one that we took over. */
+  readonly ended: AbortSignal
+}
+
+/**
+ * Starts a process that outlives this one.
+ * @param oldPid a process to take the listening sockets over from; it ends when its sessions have ended
+ */
+export async function startHaproxy(
+  binary: string,
+  files: HaproxyFiles,
+  oldPid: number | null,
+): Promise<RunningHaproxy> {
+  const takeOver = oldPid === null ? [] : ['-x', files.socketPath, '-sf', String(oldPid)]
+  const log = openSync(files.logFile, 'a', 0o640)
+  try {
+    const child = spawn(binary, ['-db', '-f', files.configFile, ...takeOver], {
+      cwd: files.directory,
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
+    const ended = new AbortController()
+    child.on('exit', (code, signal) => ended.abort(signal ?? `exit code ${String(code)}`))
+    child.on('error', (error) => ended.abort(error.message))
+    child.unref()
+    if (child.pid === undefined) throw new Error(`${binary} could not be started`)
+    await writeFileAtomic(files.pidFile, `${String(child.pid)}\n`, { mode: 0o640 })
+    return { pid: child.pid, ended: ended.signal }
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** The process that runs with our configuration file, by its pid file; null when there is none. */
+export async function findHaproxy(files: HaproxyFiles): Promise<number | null> {
+  const pid = Number((await readFileIfPresent(files.pidFile))?.trim())
+  if (!Number.isSafeInteger(pid) || pid <= 1 || !isProcessAlive(pid)) return null
+  // The number may have been given to another process since.
+  return readCommandLine(pid).includes(files.configFile) ? pid : null
+}
+
+/** SIGTERM, after `graceMs` SIGKILL; returns when the process is gone. */
+export async function endHaproxy(pid: number, graceMs: number): Promise<void> {
+  signalProcess(pid, 'SIGTERM')
+  const deadlineMs = performance.now() + graceMs
+  while (isProcessAlive(pid)) {
+    if (performance.now() > deadlineMs) signalProcess(pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
