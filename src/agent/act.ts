@@ -46,6 +46,7 @@ const handlers: { readonly [Kind in ActionKind]: Handler<Kind> } = {
   },
   'record-election': ({ node, decision }, action) =>
     election.recordElection(node, action, decision),
+  'fetch-wal': ({ node }, action) => election.fetchWal(node, action),
   promote: ({ node, decision }, action) => election.promote(node, action, decision),
   'prove-list': ({ node }, action) => election.proveList(node, action),
   open: ({ node, decision, listChange }, action) => {

@@ -1,7 +1,9 @@
 // What an agent can be told to do. Every action may be run twice: it looks whether its goal is reached.
 
+import type { NodeLayout } from './cluster-layout.ts'
 import type { Lsn } from './lsn.ts'
 import type { Epoch, NodeName, SystemId } from './names.ts'
+import type { WalPosition } from './position.ts'
 import type { PrimaryView } from './rejoin.ts'
 import type { SyncList, SyncRecord } from './sync-list.ts'
 
@@ -20,6 +22,7 @@ export type Action =
   | { readonly kind: 'start-primary'; readonly epoch: Epoch; readonly list: SyncList }
   | { readonly kind: 'ask-seals'; readonly epoch: Epoch; readonly systemId: SystemId }
   | { readonly kind: 'record-election'; readonly epoch: Epoch }
+  | { readonly kind: 'fetch-wal'; readonly source: NodeLayout; readonly until: WalPosition }
   | { readonly kind: 'promote'; readonly epoch: Epoch; readonly record: SyncRecord }
   | { readonly kind: 'prove-list'; readonly record: SyncRecord }
   | { readonly kind: 'open'; readonly epoch: Epoch; readonly record: SyncRecord }

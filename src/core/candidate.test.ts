@@ -70,9 +70,9 @@ describe('who may be promoted', () => {
     expect(result).toEqual({ kind: 'behind', best: 'pg-2' })
   })
 
-  it('the one that is ahead may not be promoted → nobody is', () => {
+  it('the one that is ahead may not be promoted → the difference is streamed from it', () => {
     const result = judge({ 'pg-1': sealed('pg-1', 1, 10), 'pg-2': sealed('pg-2', 1, 11, false) })
-    expect(result.kind).toBe('short')
+    expect(result).toEqual({ kind: 'fetch', source: 'pg-2', until: position(1, 11) })
   })
 
   it('ahead is judged by the epoch in which the timeline was born, not by LSN', () => {

@@ -37,6 +37,8 @@ export type ElectionResult =
   | { readonly kind: 'eligible'; readonly sealed: readonly Incarnation[] }
   /** `best` has more; it gets the lease. */
   | { readonly kind: 'behind'; readonly best: NodeName }
+  /** `source` has more and may not be promoted itself: the difference is streamed from it. */
+  | { readonly kind: 'fetch'; readonly source: NodeName; readonly until: WalPosition }
   | { readonly kind: 'short'; readonly missing: readonly string[] }
 
 type SealedAnswer = Extract<MemberAnswer, { kind: 'sealed' }>
@@ -122,7 +124,7 @@ export function judgeElection(input: ElectionInput): ElectionResult {
   const better = betterThan(own.position, sealed, record.timelines, protections)
   if (better === undefined) return { kind: 'eligible', sealed: sealed.map((a) => a.incarnation) }
   if (better.canBePrimary) return { kind: 'behind', best: nodeOf(better.incarnation) }
-  return { kind: 'short', missing: [`${better.incarnation} is ahead and may not be promoted`] }
+  return { kind: 'fetch', source: nodeOf(better.incarnation), until: better.position }
 }
 
 /** Sentences about the members whose answers would have proved the lists. */

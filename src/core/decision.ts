@@ -23,6 +23,7 @@ export const decisionKinds = [
   'ask-seals',
   'record-election',
   'hand-over-election',
+  'fetch-wal',
   'refuse-election',
   'promote',
   'prove-list',

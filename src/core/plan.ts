@@ -11,6 +11,8 @@ import type { SyncRecord } from './sync-list.ts'
 import { successorOf } from './succession.ts'
 import { switchoverOf } from './switchover.ts'
 import { judgeElection } from './candidate.ts'
+import type { ElectionResult } from './candidate.ts'
+import { nodeIn } from './cluster-layout.ts'
 
 const planners: Readonly<Record<DecisionKind, (facts: Facts) => readonly Action[]>> = {
   wait: () => [],
@@ -45,10 +47,17 @@ const planners: Readonly<Record<DecisionKind, (facts: Facts) => readonly Action[
     { kind: 'ask-seals', epoch: tenureOf(facts).epoch, systemId: recordOf(facts).systemId },
   ],
   'record-election': (facts) => [{ kind: 'record-election', epoch: tenureOf(facts).epoch }],
-  'hand-over-election': (facts) => [
-    { kind: 'release-lease', handOverTo: bestOf(facts) },
-    { kind: 'back-off' },
-  ],
+  'hand-over-election': (facts) => {
+    const verdict = verdictOf(facts)
+    assert(verdict.kind === 'behind', 'decided because another member is ahead')
+    return [{ kind: 'release-lease', handOverTo: verdict.best }, { kind: 'back-off' }]
+  },
+  'fetch-wal': (facts) => {
+    const verdict = verdictOf(facts)
+    assert(verdict.kind === 'fetch', 'decided because another member is ahead')
+    const { source, until } = verdict
+    return [{ kind: 'fetch-wal', source: nodeIn(facts.layout, source), until }]
+  },
   'refuse-election': () => [{ kind: 'release-lease', handOverTo: null }, { kind: 'back-off' }],
   promote: (facts) => [{ kind: 'promote', epoch: tenureOf(facts).epoch, record: recordOf(facts) }],
   'prove-list': (facts) => [{ kind: 'prove-list', record: recordOf(facts) }],
@@ -118,18 +127,16 @@ function thePrimary(facts: Facts): PrimaryView {
   return primary
 }
 
-function bestOf(facts: Facts): Facts['self']['name'] {
+function verdictOf(facts: Facts): ElectionResult {
   const { election, local, layout, protections } = facts
   assert(election !== null && local.incarnation !== null, 'decided after an election')
-  const result = judgeElection({
+  return judgeElection({
     self: local.incarnation,
     record: recordOf(facts),
     answers: election.answers,
     durability: layout.durability,
     protections,
   })
-  assert(result.kind === 'behind', 'decided because another member is ahead')
-  return result.best
 }
 
 function foreignDetail(facts: Facts): string {

@@ -34,7 +34,7 @@ export const dimensions = {
   /** Lease `preparing`: has this node written the record under this epoch? */
   recorded: ['earlier', 'this-epoch'],
   /** Lease `preparing`, server `standby`: what the answers to the seals say. */
-  election: ['not-asked', 'asking', 'eligible', 'behind', 'short'],
+  election: ['not-asked', 'asking', 'eligible', 'behind', 'fetch', 'short'],
   /** Lease `preparing`, server `primary`: have enough members flushed past the first record? */
   gate: ['waiting', 'passed'],
   /** Lease `other`: how this node gets to stream from the primary. */

@@ -6,7 +6,7 @@ import { judgeElection } from '../../core/candidate.ts'
 import { dataNodesOf } from '../../core/cluster-layout.ts'
 import type { Decision } from '../../core/decision.ts'
 import { renderLsn } from '../../core/lsn.ts'
-import type { NodeName, TimelineId } from '../../core/names.ts'
+import type { Incarnation, NodeName, TimelineId } from '../../core/names.ts'
 import { asTimeline } from '../../core/names.ts'
 import type { SyncList, SyncRecord } from '../../core/sync-list.ts'
 import {
@@ -20,7 +20,7 @@ import { electedList } from '../../core/sync-plan.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { SealAnswer, SealRequest } from '../../ports/peers.ts'
 import type { Node } from '../node.ts'
-import { configure, count, dataOf, factsOf } from '../node.ts'
+import { configure, count, dataOf, factsOf, upstreamTo } from '../node.ts'
 import { observe } from '../observe.ts'
 import { seal } from '../sealing.ts'
 import { releaseOperands } from './lease.ts'
@@ -28,6 +28,8 @@ import { fail } from './start.ts'
 
 /** Longest time a promotion may take before the node gives up; replay backlog is the only long part. */
 const promoteMsMax = 60_000
+/** Pause between two looks while WAL is fetched. */
+const fetchPollMs = 10
 
 /** Asks every data node, this one included, to seal for the epoch. Answers wake the loop. */
 export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
@@ -66,6 +68,33 @@ function noteAnswer(
 ): void {
   answers.set(peer, answer.kind === 'sealed' ? answer : { kind: 'no-evidence', why: answer.why })
   node.waker.notify()
+}
+
+/**
+ * Streams what a sealed member has more, while it stays sealed (safety.md 2.3 rule 5). It is a cascade
+ * under a name that is in no list; this node is sealed again, anew, before it is judged again.
+ */
+export async function fetchWal(node: Node, action: ActionOf<'fetch-wal'>): Promise<void> {
+  const { memory, ports, leaseHold, layout, self } = node
+  const { clock } = ports
+  const untilMs = clock.monotonicMs() + layout.plan.ttlMs * 4
+  const direct = upstreamTo(node, action.source)
+  const upstream = { ...direct, applicationName: `${direct.applicationName}-fetch` as Incarnation }
+  await node.lock.run(async () => {
+    await configure(node, { upstream, sync: { kind: 'nobody' }, gate: 'closed' })
+    while (clock.monotonicMs() < untilMs && leaseHold.isHeld()) {
+      await observe(node)
+      const { server } = memory
+      if (server.kind === 'standby' && server.position.flushLsn >= action.until.flushLsn) break
+      await clock.sleep(fetchPollMs)
+    }
+  })
+  const epoch = leaseHold.tenure()?.epoch
+  const systemId = node.mirror.view()?.sync?.value.systemId
+  const answers = memory.election?.answers
+  if (epoch === undefined || systemId === undefined || answers === undefined) return
+  const answer = await seal(node, { systemId, epoch, candidate: self.name })
+  noteAnswer(node, answers, self.name, answer)
 }
 
 /** Point of no return (safety.md 2.3 rule 7a): owner, reserved timeline id, own list added to all. */
