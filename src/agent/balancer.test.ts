@@ -1,0 +1,256 @@
+import { describe, expect, it } from 'vitest'
+import { makeReport } from '../../test/support/agent-double.ts'
+import type { LeaseRecord } from '../core/lease.ts'
+import { asEpoch, asMonotonic, asNodeName } from '../core/names.ts'
+import type { NodeName, WallClockMs } from '../core/names.ts'
+import type { NodeReport } from '../core/node-report.ts'
+import { emptyStoreView } from '../core/store-view.ts'
+import type { StoreView } from '../core/store-view.ts'
+import { timingPlans } from '../core/timing-plan.ts'
+import type { ClusterLayout } from '../core/cluster-layout.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ClusterStore } from '../ports/cluster-store.ts'
+import type { Journal } from '../ports/journal.ts'
+import { ProxyError } from '../ports/proxy.ts'
+import type { Proxy, ProxyState } from '../ports/proxy.ts'
+import type { StoreMember } from '../ports/store-member.ts'
+import { createBalancer } from './balancer.ts'
+
+/** Lets all promise jobs run. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** A clock that only moves when the test says so. */
+function manualClock() {
+  let nowMs = 1000
+  const sleepers: { untilMs: number; wake: () => void }[] = []
+  const clock: Clock = {
+    monotonicMs: () => asMonotonic(nowMs),
+    wallClockMs: () => (1_700_000_000_000 + nowMs) as WallClockMs,
+    sleep: (durationMs, signal) =>
+      new Promise((resolve) => {
+        const wake = (): void => {
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        signal?.addEventListener('abort', wake)
+        sleepers.push({ untilMs: nowMs + durationMs, wake })
+        if (signal?.aborted === true) wake()
+      }),
+  }
+  const advance = async (durationMs: number): Promise<void> => {
+    const targetMs = nowMs + durationMs
+    while (nowMs < targetMs) {
+      nowMs = Math.min(targetMs, nowMs + 50)
+      for (const sleeper of sleepers.filter((each) => each.untilMs <= nowMs)) sleeper.wake()
+      await settle()
+    }
+  }
+  return { clock, advance }
+}
+
+function bench() {
+  const { clock, advance } = manualClock()
+  const calls: string[] = []
+  const published: NodeReport[] = []
+  let listener: (view: StoreView) => void = () => undefined
+  let onStarted: () => void = () => undefined
+  const proxyState: { current: ProxyState } = { current: { kind: 'running' } }
+  const strays: NodeName[] = []
+  const failures: Error[] = []
+  const proxy: Proxy = {
+    start: () => void calls.push('start'),
+    state: () => proxyState.current,
+    onStarted: (each) => (onStarted = each),
+    routeWrites: async (node) => {
+      calls.push(`route ${node ?? 'nobody'}`)
+      const failure = failures.shift()
+      if (failure !== undefined) throw failure
+    },
+    closeWritesExcept: async (allowed) => {
+      const closed = strays.splice(0).filter((node) => node !== allowed)
+      if (closed.length > 0) calls.push(`close ${closed.join(',')}`)
+      return closed
+    },
+    stop: async () => void calls.push('stop'),
+  }
+  const store = {
+    watch: (each: (view: StoreView) => void) => (listener = each),
+    publish: async (report: NodeReport) => void published.push(report),
+    readEvents: async () => [],
+  } as unknown as ClusterStore
+  const journal: Journal = { record: () => undefined, log: () => undefined }
+  const member = {
+    start: () => undefined,
+    stop: async () => undefined,
+    state: () => ({ kind: 'none' }),
+  } as unknown as StoreMember
+  const lb = { name: asNodeName('lb-0'), role: 'balancer' }
+  const layout = {
+    cluster: 'main',
+    plan: timingPlans.fast,
+    nodes: [lb],
+  } as unknown as ClusterLayout
+  const options = { layout, node: asNodeName('lb-0'), version: '0.1.0' }
+  const balancer = createBalancer({ clock, store, journal, proxy, member }, options)
+  const controller = new AbortController()
+  const finished = balancer.run(controller.signal)
+
+  let revision = 10
+  let lease: LeaseRecord = {
+    holder: asNodeName('pg-0'),
+    epoch: asEpoch(1),
+    ttlMs: timingPlans.fast.ttlMs,
+    sequence: 0,
+    state: 'serving',
+    systemId: null,
+    handOverTo: null,
+  }
+  const see = async (changes: Partial<LeaseRecord> = {}): Promise<void> => {
+    lease = { ...lease, ...changes, sequence: lease.sequence + 1 }
+    revision += 1
+    listener({ ...emptyStoreView, revision, lease: { value: lease, revision } })
+    await settle()
+    await settle()
+  }
+  return {
+    balancer,
+    calls,
+    published,
+    strays,
+    failures,
+    proxyState,
+    advance,
+    see,
+    restartProxy: async () => {
+      onStarted()
+      await settle()
+      await settle()
+    },
+    stop: async () => {
+      controller.abort()
+      await settle()
+      await advance(500)
+      await finished
+    },
+  }
+}
+
+describe('balancer: a lease that was there before us', () => {
+  it('routes nothing until it has been renewed once, for its age is unknown', async () => {
+    const { calls, see, advance, stop } = bench()
+    await see()
+    await advance(1000)
+    expect(calls).toEqual(['start'])
+    await see()
+    await advance(300)
+    expect(calls).toEqual(['start', 'route pg-0'])
+    await stop()
+  })
+})
+
+describe('balancer: a lease that changes hands', () => {
+  it('switches at once: first nobody, then the new holder', async () => {
+    const { calls, see, stop } = bench()
+    await see()
+    await see({ state: 'released' })
+    await see({ state: 'preparing', epoch: asEpoch(2), holder: asNodeName('pg-1') })
+    await see({ state: 'serving' })
+    expect(calls).toEqual(['start', 'route nobody', 'route nobody', 'route pg-1'])
+    await stop()
+  })
+
+  it('renewals change nothing', async () => {
+    const { calls, see, advance, stop } = bench()
+    await see()
+    await see({ epoch: asEpoch(2) })
+    for (let renewal = 0; renewal < 5; renewal += 1) {
+      await advance(150)
+      await see()
+    }
+    expect(calls).toEqual(['start', 'route pg-0'])
+    await stop()
+  })
+
+  it('closes a node that a late check has opened again', async () => {
+    const { calls, see, advance, strays, balancer, stop } = bench()
+    await see()
+    await see({ epoch: asEpoch(2), holder: asNodeName('pg-1') })
+    strays.push(asNodeName('pg-0'), asNodeName('pg-1'))
+    await advance(300)
+    expect(calls).toEqual(['start', 'route pg-1', 'close pg-0'])
+    expect(balancer.status().counters).toMatchObject({ balancer_corrections: 1 })
+    await stop()
+  })
+
+  it('tries again when the proxy did not obey', async () => {
+    const { calls, see, advance, failures, stop } = bench()
+    await see()
+    failures.push(new ProxyError('no answer'))
+    await see({ epoch: asEpoch(2) })
+    await advance(300)
+    expect(calls).toEqual(['start', 'route pg-0', 'route pg-0'])
+    await stop()
+  })
+
+  it('tells a restarted proxy again', async () => {
+    const { calls, see, restartProxy, stop } = bench()
+    await see()
+    await see({ epoch: asEpoch(2) })
+    await restartProxy()
+    expect(calls).toEqual(['start', 'route pg-0', 'route pg-0'])
+    await stop()
+  })
+
+  it('does not speak to a proxy that does not run', async () => {
+    const { calls, see, proxyState, balancer, stop } = bench()
+    proxyState.current = { kind: 'failed', detail: 'port 5500 is taken' }
+    await see()
+    await see({ epoch: asEpoch(2) })
+    expect(calls).toEqual(['start'])
+    expect(balancer.role().isReady).toBe(false)
+    expect(balancer.status().report).toMatchObject({
+      state: 'failed',
+      detail: 'port 5500 is taken',
+    })
+    await stop()
+  })
+})
+
+describe('balancer: a store that falls silent', () => {
+  it('leaves everything to the checks, and changes nothing when it comes back unchanged', async () => {
+    const { calls, see, advance, strays, stop } = bench()
+    await see()
+    await see({ epoch: asEpoch(2) })
+    await advance(timingPlans.fast.ttlMs + 100)
+    strays.push(asNodeName('pg-1'))
+    await advance(1000)
+    expect(calls).toEqual(['start', 'route pg-0'])
+    strays.splice(0)
+    await see()
+    await advance(300)
+    expect(calls).toEqual(['start', 'route pg-0'])
+    await stop()
+  })
+})
+
+describe('balancer: what it tells', () => {
+  it('reports itself, is no evidence, and sends requests to the primary', async () => {
+    const { balancer, see, published, stop } = bench()
+    await see()
+    expect(balancer.role()).toMatchObject({ isPrimary: false, isStandby: false, isReady: true })
+    expect(published[0]).toMatchObject({ name: 'lb-0', role: 'balancer', state: 'running' })
+    expect(await balancer.requestSwitchover(null, false)).toEqual({
+      kind: 'elsewhere',
+      node: 'pg-0',
+    })
+    const seal = { systemId: makeReport().systemId!, epoch: asEpoch(9), candidate: asNodeName('x') }
+    expect(await balancer.onSeal(seal)).toMatchObject({ kind: 'promised', incarnation: null })
+    await stop()
+  })
+
+  it('stops the proxy when it is stopped', async () => {
+    const { calls, stop } = bench()
+    await stop()
+    expect(calls.at(-1)).toBe('stop')
+  })
+})

@@ -1,0 +1,302 @@
+// The agent of a balancer node. It keeps the proxy running and, when the lease changes hands, makes it
+// switch at once instead of with its next checks. The proxy's own checks stay the truth: when this
+// agent is dead, or does not hear from the store, they alone decide.
+
+import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
+import { nodeIn } from '../core/cluster-layout.ts'
+import { noControl } from '../core/control.ts'
+import type { Epoch, MonotonicMs, NodeName } from '../core/names.ts'
+import type { NodeReport } from '../core/node-report.ts'
+import { reportFingerprint } from '../core/node-report.ts'
+import type { WriteRoute } from '../core/routing.ts'
+import { isSameRoute, writeRouteOf } from '../core/routing.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { AgentApi, AgentStatus, LeaseStatus, RequestAnswer } from '../ports/agent-api.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ClusterStore } from '../ports/cluster-store.ts'
+import { StoreUnavailableError } from '../ports/cluster-store.ts'
+import type { Journal } from '../ports/journal.ts'
+import type { Proxy } from '../ports/proxy.ts'
+import type { StoreMember } from '../ports/store-member.ts'
+import { StoreMirror } from './store-mirror.ts'
+import { Waker } from './waker.ts'
+
+export type BalancerPorts = {
+  readonly clock: Clock
+  readonly store: ClusterStore
+  readonly journal: Journal
+  readonly proxy: Proxy
+  /** A balancer may vote too. */
+  readonly member: StoreMember
+}
+
+export type BalancerOptions = {
+  readonly layout: ClusterLayout
+  readonly node: NodeName
+  readonly version: string
+}
+
+export interface Balancer extends AgentApi {
+  /** Runs until `signal` aborts and the proxy has ended. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+type Parts = BalancerPorts & {
+  readonly layout: ClusterLayout
+  readonly self: NodeLayout
+  readonly version: string
+  readonly mirror: StoreMirror
+  readonly waker: Waker
+  readonly counters: Record<string, number>
+  /** What changes while it runs. */
+  readonly memory: {
+    loopedAtMs: MonotonicMs
+    isStopping: boolean
+    /** What the proxy was last told; null: nothing yet since it was started. */
+    applied: WriteRoute | null
+    /** Lease revision that was there when we first looked: its age is unknown. */
+    firstLeaseRevision: number | null
+  }
+}
+
+const loopPauseMs = 250
+const liveMsMax = 5000
+const commandDeadlineMs = 500
+const reportPeriodMs = 2000
+
+/** Joins the parts. Nothing runs before `run`. */
+export function createBalancer(ports: BalancerPorts, options: BalancerOptions): Balancer {
+  const parts: Parts = {
+    ...ports,
+    layout: options.layout,
+    self: nodeIn(options.layout, options.node),
+    version: options.version,
+    mirror: new StoreMirror(ports.clock),
+    waker: new Waker(ports.clock),
+    counters: {},
+    memory: {
+      loopedAtMs: ports.clock.monotonicMs(),
+      isStopping: false,
+      applied: null,
+      firstLeaseRevision: null,
+    },
+  }
+  parts.mirror.onSignificantChange(() => {
+    parts.waker.notify()
+  })
+  return {
+    run: (signal) => run(parts, signal),
+    onChange: (listener) => {
+      parts.mirror.onSignificantChange(listener)
+    },
+    role: () => roleOf(parts),
+    status: () => statusOf(parts),
+    events: (countMax) => events(parts, countMax),
+    ...refusals(parts),
+  }
+}
+
+async function run(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { clock, store, proxy, member, mirror, waker, memory } = parts
+  const background = new AbortController()
+  const stop = (): void => {
+    memory.isStopping = true
+    waker.notify()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  proxy.onStarted(() => {
+    memory.applied = null
+    waker.notify()
+  })
+  member.start()
+  proxy.start()
+  store.watch((view) => {
+    memory.firstLeaseRevision ??= view.lease?.revision ?? 0
+    mirror.accept(view)
+  }, background.signal)
+  const reporting = keepReporting(parts, background.signal)
+  while (!memory.isStopping) {
+    memory.loopedAtMs = clock.monotonicMs()
+    await keepRoute(parts)
+    await waker.wait(loopPauseMs)
+  }
+  background.abort()
+  await reporting
+  await proxy.stop()
+  await member.stop()
+}
+
+/** Tells the proxy a new route, or holds it to the present one. */
+async function keepRoute(parts: Parts): Promise<void> {
+  const { proxy, journal, memory, clock } = parts
+  const route = routeOf(parts)
+  if (route.kind === 'unknown' || proxy.state().kind !== 'running') return
+  const target = route.kind === 'holder' ? route.node : null
+  const startedAtMs = clock.monotonicMs()
+  try {
+    if (memory.applied !== null && isSameRoute(memory.applied, route)) {
+      // A check that was under way during the switch may have opened a node again.
+      const closed = await proxy.closeWritesExcept(target, commandDeadlineMs)
+      if (closed.length === 0) return
+      count(parts, 'balancer_corrections')
+      journal.log('warn', `Closed ${closed.join(', ')} for writes: not the holder of the lease.`)
+      return
+    }
+    await proxy.routeWrites(target, commandDeadlineMs)
+    memory.applied = route
+    count(parts, 'balancer_switches')
+    const tookMs = Math.round((clock.monotonicMs() - startedAtMs) * 10) / 10
+    const fields = { epoch: route.epoch, tookMs }
+    const words = target === null ? 'Nobody takes writes now.' : `Writes go to ${target}.`
+    journal.log('info', words, fields)
+  } catch (error) {
+    count(parts, 'balancer_failures')
+    journal.log('warn', `The proxy could not be switched: ${messageOf(error)}`)
+  }
+}
+
+function routeOf(parts: Parts): WriteRoute {
+  const { mirror, memory, clock } = parts
+  const lease = mirror.view()?.lease ?? null
+  const isOfUnknownAge = lease?.revision === memory.firstLeaseRevision
+  const seenAtMs = isOfUnknownAge ? null : mirror.leaseSeenAtMs()
+  return writeRouteOf(lease?.value ?? null, seenAtMs, clock.monotonicMs())
+}
+
+function count(parts: Parts, name: string): void {
+  parts.counters[name] = (parts.counters[name] ?? 0) + 1
+}
+
+function roleOf(parts: Parts): ReturnType<AgentApi['role']> {
+  const { clock, memory, proxy } = parts
+  const isLive = clock.monotonicMs() - memory.loopedAtMs < liveMsMax
+  return {
+    isPrimary: false,
+    isStandby: false,
+    lagBytes: null,
+    isLive,
+    isReady: isLive && proxy.state().kind === 'running',
+  }
+}
+
+function reportOf(parts: Parts): NodeReport {
+  const { self, clock, version } = parts
+  return {
+    name: self.name,
+    role: self.role,
+    incarnation: null,
+    systemId: null,
+    ...stateOf(parts),
+    isPrimary: false,
+    epoch: null,
+    history: null,
+    position: null,
+    replayLsn: null,
+    upstream: null,
+    promise: 0 as Epoch,
+    isEvidence: false,
+    version,
+    reportedAtMs: clock.wallClockMs(),
+  }
+}
+
+function stateOf(parts: Parts): Pick<NodeReport, 'state' | 'detail'> {
+  if (parts.memory.isStopping) return { state: 'stopping', detail: null }
+  const state = parts.proxy.state()
+  switch (state.kind) {
+    case 'running':
+      return { state: 'running', detail: null }
+    case 'starting':
+      return { state: 'starting', detail: state.detail }
+    case 'failed':
+      return { state: 'failed', detail: state.detail }
+  }
+}
+
+function leaseStatusOf(parts: Parts): LeaseStatus | null {
+  const { mirror, clock } = parts
+  const lease = mirror.view()?.lease?.value
+  if (lease === undefined) return null
+  const leftMs = mirror.leaseSeenAtMs() + lease.ttlMs - clock.monotonicMs()
+  const remainingMs = lease.state === 'released' ? 0 : Math.max(0, Math.round(leftMs))
+  return { holder: lease.holder, epoch: lease.epoch, state: lease.state, remainingMs }
+}
+
+function isStoreReachable(parts: Parts): boolean {
+  const answeredAtMs = parts.mirror.answeredAtMs()
+  if (answeredAtMs === null) return false
+  return parts.clock.monotonicMs() - answeredAtMs < Math.max(3000, parts.layout.plan.ttlMs)
+}
+
+function statusOf(parts: Parts): AgentStatus {
+  const { layout, self, version, mirror, member, counters } = parts
+  const view = mirror.view()
+  return {
+    version,
+    cluster: layout.cluster,
+    node: self.name,
+    systemId: view?.cluster?.value.systemId ?? null,
+    report: reportOf(parts),
+    role: roleOf(parts),
+    lease: leaseStatusOf(parts),
+    isStoreReachable: isStoreReachable(parts),
+    sync: view?.sync?.value ?? null,
+    control: view?.control?.value ?? noControl,
+    storeMember: member.state(),
+    walsenders: [],
+    reports: [...(view?.reports.values() ?? [])].map((entry) => entry.value),
+    operation: null,
+    counters: { ...counters },
+  }
+}
+
+async function events(parts: Parts, countMax: number): ReturnType<AgentApi['events']> {
+  try {
+    return await parts.store.readEvents(countMax, parts.layout.plan.storeAttemptMs * 2)
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error
+    return []
+  }
+}
+
+/** A balancer decides nothing: requests go to the primary's agent, and it is never evidence. */
+function refusals(parts: Parts): Omit<AgentApi, 'role' | 'status' | 'events' | 'onChange'> {
+  const elsewhere = async (): Promise<RequestAnswer> => ({
+    kind: 'elsewhere',
+    node: parts.mirror.view()?.lease?.value.holder ?? null,
+  })
+  return {
+    requestSwitchover: elsewhere,
+    requestCancelSwitchover: elsewhere,
+    requestPause: elsewhere,
+    requestResume: elsewhere,
+    onSeal: async () => ({ kind: 'promised', incarnation: null, why: 'a balancer holds no data' }),
+    onConfirm: (request) => {
+      const known = parts.mirror.view()?.lease?.value.epoch ?? (0 as Epoch)
+      return { isConfirmed: known <= request.epoch, promise: 0 as Epoch }
+    },
+    onHello: () => ({ report: reportOf(parts), hasData: false }),
+  }
+}
+
+async function keepReporting(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { clock, store, layout } = parts
+  let published = ''
+  let publishedAtMs = clock.monotonicMs() - reportPeriodMs
+  while (!signal.aborted) {
+    const report = reportOf(parts)
+    const fingerprint = reportFingerprint(report)
+    const isDue = clock.monotonicMs() - publishedAtMs >= reportPeriodMs
+    if (isDue || fingerprint !== published) {
+      try {
+        await store.publish(report, layout.plan.storeAttemptMs)
+        published = fingerprint
+        publishedAtMs = clock.monotonicMs()
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) throw error
+      }
+    }
+    await clock.sleep(loopPauseMs, signal)
+  }
+}
