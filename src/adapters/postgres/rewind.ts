@@ -1,0 +1,58 @@
+// pg_rewind: takes a directory back to where its WAL left that of another server, and makes it a standby
+// of that one. While it writes, the directory is unusable; a mark beside it says so.
+
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { Upstream } from '../../core/server.ts'
+import { syncDirectory, writeFileAtomic } from '../../host/files.ts'
+import type { CopyProgress } from '../../ports/postgres.ts'
+import { parseProgress } from './base-backup.ts'
+import { placeSignalFiles } from './data-directory.ts'
+import { nodePathsOf, type PostgresOptions } from './options.ts'
+import { renderConnection } from './settings.ts'
+import { runTool } from './tools.ts'
+
+/**
+ * Rewinds a cleanly stopped directory. When it fails before it has written anything, the directory is as
+ * before; after that it is broken and must be cloned.
+ * @throws PostgresError
+ */
+export async function rewindDirectory(
+  options: PostgresOptions,
+  source: Upstream,
+  onProgress: (progress: CopyProgress) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const paths = nodePathsOf(options.nodeDirectory)
+  const seen = { hasWritten: false }
+  await writeFileAtomic(paths.rewindMark, `from ${source.node}\n`, { mode: 0o600 })
+  try {
+    await runTool({
+      program: path.join(options.binaries.directory, 'pg_rewind'),
+      args: [
+        `--target-pgdata=${paths.data}`,
+        `--source-server=${renderConnection(options, source, `pgherd_rewind ${options.node}`, 'postgres')}`,
+        '--no-ensure-shutdown',
+        '--progress',
+      ],
+      runAs: options.runAs,
+      signal,
+      onLine: (line) => {
+        // "need to copy N MB": the last thing it says before it writes.
+        if (line.includes('need to copy')) seen.hasWritten = true
+        const progress = parseProgress(line)
+        if (progress !== null) onProgress(progress)
+      },
+    })
+  } catch (error) {
+    if (!seen.hasWritten) await removeMark(paths.rewindMark)
+    throw error
+  }
+  await placeSignalFiles(paths.data, 'standby', options.runAs)
+  await removeMark(paths.rewindMark)
+}
+
+async function removeMark(mark: string): Promise<void> {
+  await rm(mark, { force: true })
+  await syncDirectory(path.dirname(mark))
+}

@@ -1,0 +1,218 @@
+// Renders PostgreSQL's configuration: postgresql.conf (static), dynamic.conf (what changes with the role
+// of the node, included last) and the command line. Pure; golden-tested.
+
+import type { ServerConfig, Upstream } from '../../core/server.ts'
+import { renderSyncSetting } from '../../core/sync-list.ts'
+import type { TimingPlan } from '../../core/timing-plan.ts'
+import { nodePathsOf, roles, type PostgresOptions } from './options.ts'
+
+type SettingValue = string | number | boolean
+type Settings = Readonly<Record<string, SettingValue>>
+
+/** Settings in dynamic.conf. An ALTER SYSTEM that overrides one of them is taken back. */
+export const dynamicSettings = [
+  'primary_conninfo',
+  'primary_slot_name',
+  'synchronous_standby_names',
+] as const
+
+/**
+ * Safety rests on these, so they are on the command line, where neither a file nor ALTER SYSTEM can
+ * override them. After a crash PostgreSQL must not start again by itself: commits that were waiting for
+ * standbys would become visible behind our gate's back.
+ */
+function commandLineSettings(options: PostgresOptions): Settings {
+  const paths = nodePathsOf(options.nodeDirectory)
+  return {
+    config_file: paths.settings,
+    hba_file: paths.hba,
+    port: options.port,
+    unix_socket_directories: options.socketDirectory,
+    fsync: true,
+    full_page_writes: true,
+    restart_after_crash: false,
+  }
+}
+
+/** Arguments of the `postgres` program. */
+export function renderArguments(options: PostgresOptions): readonly string[] {
+  const settings = Object.entries(commandLineSettings(options))
+  return [
+    '-D',
+    nodePathsOf(options.nodeDirectory).data,
+    ...settings.flatMap(([name, value]) => ['-c', `${name}=${plainValue(value)}`]),
+  ]
+}
+
+/** Room for every data node twice (streaming and being cloned), and for backups. */
+function senderCount(options: PostgresOptions): number {
+  return 10 + 2 * options.clusterHosts.length
+}
+
+/** How long a silent partner of a replication connection is waited for. */
+function replicationTimeoutMs(plan: TimingPlan): number {
+  // Standbys report at least once a second, and are asked after half of this time.
+  return Math.max(2000, plan.standbyLossMs)
+}
+
+function managedSettings(options: PostgresOptions): Settings {
+  const { plan } = options
+  return {
+    listen_addresses: options.host,
+    cluster_name: options.node,
+    wal_level: 'replica',
+    hot_standby: true,
+    wal_log_hints: true,
+    max_wal_senders: senderCount(options),
+    max_replication_slots: senderCount(options),
+    max_slot_wal_keep_size: `${String(options.slotCapMb)}MB`,
+    wal_retrieve_retry_interval: `${String(plan.walRetrieveRetryMs)}ms`,
+    wal_receiver_status_interval: '1s',
+    wal_receiver_timeout: `${String(replicationTimeoutMs(plan))}ms`,
+    wal_sender_timeout: `${String(replicationTimeoutMs(plan))}ms`,
+    synchronous_commit: true,
+    password_encryption: 'scram-sha-256',
+    recovery_target_timeline: 'latest',
+    restore_command: '',
+    superuser_reserved_connections: 6,
+    logging_collector: false,
+    log_destination: 'stderr',
+    log_line_prefix: '%m [%p] %q%u@%d %a ',
+    lc_messages: 'C',
+  }
+}
+
+/** What the operator may change. */
+const suggestedSettings: Settings = {
+  hot_standby_feedback: false,
+  wal_keep_size: '128MB',
+  log_checkpoints: true,
+  log_lock_waits: true,
+}
+
+/** Names of operator parameters that pgherd manages itself: they are refused, not ignored. */
+export function refusedParameters(options: PostgresOptions): readonly string[] {
+  const managed = new Set<string>([
+    ...Object.keys(commandLineSettings(options)),
+    ...Object.keys(managedSettings(options)),
+    ...dynamicSettings,
+    'data_directory',
+    'external_pid_file',
+    'include',
+    'include_dir',
+    'include_if_exists',
+    'promote_trigger_file',
+    'recovery_target',
+  ])
+  return Object.keys(options.parameters).filter((name) => managed.has(name.toLowerCase()))
+}
+
+/** postgresql.conf of a node. */
+export function renderStaticSettings(options: PostgresOptions): string {
+  return [
+    `# Written by pgherd for ${options.node}. Change cluster.yaml instead: this file is overwritten.`,
+    '',
+    '# Suggested; parameters of cluster.yaml come after them and win.',
+    renderSettings(suggestedSettings),
+    '',
+    '# Parameters of cluster.yaml.',
+    renderSettings(options.parameters),
+    '',
+    '# Managed.',
+    renderSettings(managedSettings(options)),
+    '',
+    "include 'dynamic.conf'",
+    '',
+  ].join('\n')
+}
+
+/** dynamic.conf: what a running server takes over by reload. */
+export function renderDynamicSettings(options: PostgresOptions, config: ServerConfig): string {
+  const { upstream } = config
+  return `${renderSettings({
+    primary_conninfo: upstream === null ? '' : renderUpstream(options, upstream),
+    primary_slot_name: upstream?.slotName ?? '',
+    synchronous_standby_names: renderSyncSetting(config.sync),
+  })}\n`
+}
+
+function renderUpstream(options: PostgresOptions, upstream: Upstream): string {
+  return renderConnection(options, upstream, upstream.applicationName)
+}
+
+/**
+ * A libpq connection string to another node. The password stays in the passfile, so that it appears in
+ * no setting, log or process list.
+ */
+export function renderConnection(
+  options: PostgresOptions,
+  server: { readonly host: string; readonly port: number },
+  applicationName: string,
+  database?: string,
+): string {
+  const timeoutMs = replicationTimeoutMs(options.plan)
+  const parts: Readonly<Record<string, string | number>> = {
+    host: server.host,
+    port: server.port,
+    user: roles.replication,
+    passfile: nodePathsOf(options.nodeDirectory).passfile,
+    ...(database === undefined ? {} : { dbname: database }),
+    application_name: applicationName,
+    connect_timeout: Math.max(2, Math.ceil(timeoutMs / 1000)),
+    tcp_user_timeout: timeoutMs,
+    sslmode: 'prefer',
+    gssencmode: 'disable',
+  }
+  return Object.entries(parts)
+    .map(([name, value]) => `${name}=${quoteConnectionValue(String(value))}`)
+    .join(' ')
+}
+
+function quoteConnectionValue(value: string): string {
+  if (/^[A-Za-z0-9_./:-]+$/.test(value)) return value
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+}
+
+/** The passfile for the replication role, to any server. */
+export function renderPassfile(password: string): string {
+  const escaped = password.replaceAll('\\', '\\\\').replaceAll(':', '\\:')
+  return `*:*:*:${roles.replication}:${escaped}\n`
+}
+
+function renderSettings(settings: Settings): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = '${quoteSetting(plainValue(value))}'`)
+    .join('\n')
+}
+
+function plainValue(value: SettingValue): string {
+  if (typeof value === 'boolean') return value ? 'on' : 'off'
+  return String(value)
+}
+
+function quoteSetting(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll("'", "''").replaceAll('\n', '\\n')
+}
+
+/**
+ * postgresql.auto.conf without what pgherd manages.
+ * @returns the cleaned text and the names that were taken out
+ */
+export function stripManagedSettings(
+  autoConf: string,
+  options: PostgresOptions,
+): { readonly text: string; readonly removed: readonly string[] } {
+  const managed = new Set([
+    ...Object.keys(commandLineSettings(options)),
+    ...Object.keys(managedSettings(options)),
+    ...dynamicSettings,
+  ])
+  const removed: string[] = []
+  const kept = autoConf.split('\n').filter((line) => {
+    const name = /^\s*([A-Za-z_][A-Za-z0-9_.]*)\s*=/.exec(line)?.[1]?.toLowerCase()
+    if (name === undefined || !managed.has(name)) return true
+    removed.push(name)
+    return false
+  })
+  return { text: kept.join('\n'), removed }
+}

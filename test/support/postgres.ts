@@ -1,0 +1,307 @@
+// Real PostgreSQL nodes for tests: adapter, guard and directory of each, in a temporary folder, with free
+// ports. `PostgresLab.open()` in a test, `close()` in afterEach/afterAll: it ends every process it started
+// and removes every file, also after a failure.
+
+import { build } from 'esbuild'
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import pg from 'pg'
+import { createGuardClient, type GuardClient } from '../../src/adapters/guard/guard-client.ts'
+import { findBinaries, type Binaries } from '../../src/adapters/postgres/binaries.ts'
+import {
+  resolveDatabaseUser,
+  type DatabaseUser,
+} from '../../src/adapters/postgres/database-user.ts'
+import { nodePathsOf, roles, type PostgresOptions } from '../../src/adapters/postgres/options.ts'
+import { createPostgres, type PostgresAdapter } from '../../src/adapters/postgres/postgres.ts'
+import { systemClock } from '../../src/adapters/system/clock.ts'
+import {
+  incarnationOf,
+  asNodeName,
+  slotNameOf,
+  type ClusterName,
+  type Incarnation,
+  type MonotonicMs,
+} from '../../src/core/names.ts'
+import type { ServerConfig, Upstream } from '../../src/core/server.ts'
+import { makeList, type SyncSetting } from '../../src/core/sync-list.ts'
+import { timingPlans } from '../../src/core/timing-plan.ts'
+import {
+  endDirectoryProcesses,
+  isProcessAlive,
+  resolveDataDirectory,
+  signalProcess,
+} from '../../src/host/process-table.ts'
+import { freePorts } from './free-ports.ts'
+import { waitFor } from './wait.ts'
+
+export const labSecrets = {
+  superuser: 'super secret',
+  pgherd: "pg'herd",
+  replication: 're:pl\\ica',
+  app: 'app-secret',
+} as const
+
+const hourMs = 3_600_000
+
+export type LabNode = {
+  readonly name: string
+  readonly incarnation: Incarnation
+  readonly options: PostgresOptions
+  readonly guard: GuardClient
+  readonly postgres: PostgresAdapter
+  readonly paths: ReturnType<typeof nodePathsOf>
+}
+
+export class PostgresLab {
+  readonly folder: string
+  readonly binaries: Binaries
+  readonly runAs: DatabaseUser | null
+  readonly #nodes: LabNode[] = []
+  readonly #clients: pg.Client[] = []
+  readonly #guardPids = new Set<number>()
+  #template: string | null = null
+
+  private constructor(folder: string, binaries: Binaries, runAs: DatabaseUser | null) {
+    this.folder = folder
+    this.binaries = binaries
+    this.runAs = runAs
+  }
+
+  static async open(): Promise<PostgresLab> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'pgherd-'))
+    // mkdtemp closes the folder to others; the database user must pass.
+    await chmod(folder, 0o755)
+    const runAs = await resolveDatabaseUser()
+    const lab = new PostgresLab(folder, await findBinaries({ binDir: null, version: null }), runAs)
+    await build({
+      entryPoints: [path.resolve(import.meta.dirname, '../../src/guard/main.ts')],
+      outfile: lab.guardProgram,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      logLevel: 'warning',
+    })
+    return lab
+  }
+
+  get guardProgram(): string {
+    return path.join(this.folder, 'guard.mjs')
+  }
+
+  /** A node with its guard running and no data directory. */
+  async node(name: string, changes: Partial<PostgresOptions> = {}): Promise<LabNode> {
+    const nodeDirectory = path.join(this.folder, name)
+    const [postgresPort = 0] = await freePorts(1)
+    const options: PostgresOptions = {
+      cluster: 'lab' as ClusterName,
+      node: asNodeName(name),
+      nodeDirectory,
+      socketDirectory: path.join(this.folder, `${name}.s`),
+      host: '127.0.0.1',
+      port: postgresPort,
+      binaries: this.binaries,
+      runAs: this.runAs,
+      plan: timingPlans.fast,
+      secrets: labSecrets,
+      application: { database: 'app', user: 'app' },
+      locale: 'C.UTF-8',
+      encoding: 'UTF8',
+      parameters: { shared_buffers: '16MB', max_connections: 40 },
+      slotCapMb: 1024,
+      clusterHosts: ['127.0.0.1'],
+      allowFrom: ['samehost'],
+      ...changes,
+    }
+    const node = await this.attach(options)
+    return node
+  }
+
+  /** A second agent for the same node: its own guard client and adapter. */
+  async attach(options: PostgresOptions): Promise<LabNode> {
+    const paths = nodePathsOf(options.nodeDirectory)
+    await mkdir(options.nodeDirectory, { recursive: true })
+    const guard = createGuardClient({
+      programFile: this.guardProgram,
+      dataDirectory: paths.data,
+      socketPath: path.join(this.folder, `${options.node}.guard`),
+      pidFile: path.join(options.nodeDirectory, 'guard.pid'),
+      logFile: path.join(paths.logs, 'guard.log'),
+      killAfterMs: options.plan.killAfterMs,
+      diskProbePeriodMs: 200,
+    })
+    const node: LabNode = {
+      name: options.node,
+      incarnation: incarnationOf(options.node, '3f9ac2d1'),
+      options,
+      guard,
+      postgres: createPostgres(options, { clock: systemClock, process: guard }),
+      paths,
+    }
+    this.#nodes.push(node)
+    await guard.ensure()
+    this.remember(node)
+    return node
+  }
+
+  /** To be called after a new guard was started for a node, so that `close` ends it. */
+  remember(node: LabNode): void {
+    const pid = node.guard.guardPid()
+    if (pid !== null) this.#guardPids.add(pid)
+  }
+
+  /** A new database system for `node`, copied from one that is made once per lab. */
+  async fill(node: LabNode): Promise<void> {
+    if (this.#template === null) {
+      await node.postgres.initialise(30_000)
+      const template = path.join(this.folder, 'template')
+      await this.#copy(node.paths.staged, template)
+      this.#template = template
+    } else {
+      await this.#copy(this.#template, node.paths.staged)
+    }
+    await node.postgres.adoptStaged()
+  }
+
+  /** `cp` with the owner kept. */
+  async #copy(from: string, to: string): Promise<void> {
+    await cp(from, to, { recursive: true, preserveTimestamps: true })
+    if (this.runAs !== null) await chownAll(to, this.runAs)
+    await chmod(to, 0o700)
+  }
+
+  /** Starts `node` as a primary that waits for nobody, open, under a deadline of one hour. */
+  async startPrimary(node: LabNode, changes: Partial<ServerConfig> = {}): Promise<void> {
+    await this.arm(node)
+    await node.postgres.configure({ ...openAndEmpty, ...changes })
+    await node.postgres.start('primary', 20_000)
+  }
+
+  async arm(node: LabNode, forMs = hourMs): Promise<void> {
+    await node.guard.arm((systemClock.monotonicMs() + forMs) as MonotonicMs)
+  }
+
+  /** A standby of `primary` by clone, streaming. */
+  async addStandby(name: string, primary: LabNode): Promise<LabNode> {
+    const node = await this.node(name)
+    await primary.postgres.ensureSlots([node.options.node], 5000)
+    await node.postgres.clone(this.upstream(primary, node), () => undefined, neverAborted())
+    await this.follow(node, primary)
+    await node.postgres.start('standby', 20_000)
+    await this.awaitStreaming(node)
+    return node
+  }
+
+  async follow(node: LabNode, primary: LabNode): Promise<void> {
+    await node.postgres.configure({
+      upstream: this.upstream(primary, node),
+      sync: { kind: 'nobody' },
+      gate: 'open',
+    })
+  }
+
+  async awaitStreaming(node: LabNode): Promise<void> {
+    await waitFor(
+      `${node.name} streams`,
+      () => node.postgres.observe(2000),
+      (seen) => seen.kind === 'standby' && seen.isStreaming,
+    )
+  }
+
+  upstream(primary: LabNode, node: LabNode): Upstream {
+    return {
+      node: primary.options.node,
+      host: primary.options.host,
+      port: primary.options.port,
+      slotName: slotNameOf(node.options.node),
+      applicationName: node.incarnation,
+    }
+  }
+
+  /** A connected client over TCP, closed with the lab. */
+  async client(
+    node: LabNode,
+    as: { readonly user: string; readonly password: string; readonly database?: string } = {
+      user: roles.superuser,
+      password: labSecrets.superuser,
+    },
+  ): Promise<pg.Client> {
+    const client = new pg.Client({
+      host: node.options.host,
+      port: node.options.port,
+      user: as.user,
+      password: as.password,
+      database: as.database ?? 'postgres',
+      connectionTimeoutMillis: 5000,
+    })
+    client.on('error', () => undefined)
+    this.#clients.push(client)
+    await client.connect()
+    return client
+  }
+
+  /** Runs one statement as the superuser and returns its rows. */
+  async sql<Row extends pg.QueryResultRow>(node: LabNode, text: string): Promise<Row[]> {
+    const client = await this.client(node)
+    try {
+      return (await client.query<Row>(text)).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** Ends every process of every node and removes all files. */
+  async close(): Promise<void> {
+    for (const client of this.#clients) void client.end().catch(() => undefined)
+    for (const node of this.#nodes) {
+      this.remember(node)
+      await node.postgres.close()
+      await node.guard.stop('immediate', 5000).catch(() => undefined)
+      await node.guard.dispose().catch(() => undefined)
+    }
+    for (const pid of this.#guardPids) {
+      if (!isProcessAlive(pid)) continue
+      signalProcess(pid, 'SIGCONT')
+      signalProcess(pid, 'SIGKILL')
+    }
+    for (const node of this.#nodes) {
+      await endDirectoryProcesses(resolveDataDirectory(node.paths.data), 100, 10_000)
+    }
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+export const openAndEmpty: ServerConfig = {
+  upstream: null,
+  sync: { kind: 'list', list: { count: 0, members: [] } },
+  gate: 'open',
+}
+
+export const closedAndNobody: ServerConfig = {
+  upstream: null,
+  sync: { kind: 'nobody' },
+  gate: 'closed',
+}
+
+export function anyOf(count: number, ...nodes: readonly LabNode[]): SyncSetting {
+  return {
+    kind: 'list',
+    list: makeList(
+      count,
+      nodes.map((node) => node.incarnation),
+    ),
+  }
+}
+
+export function neverAborted(): AbortSignal {
+  return new AbortController().signal
+}
+
+async function chownAll(folder: string, owner: DatabaseUser): Promise<void> {
+  await chown(folder, owner.uid, owner.gid)
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    await chown(path.join(entry.parentPath, entry.name), owner.uid, owner.gid)
+  }
+}
