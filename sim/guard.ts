@@ -61,6 +61,14 @@ export class SimGuardProcess {
     this.#cause = 'stopped'
   }
 
+  /** Whether it has answered within `silenceMs`: a frozen one has not for a while. */
+  isAnswering(silenceMs: number): boolean {
+    if (this.process.isRunning) return true
+    const { frozenSinceMs } = this.process
+    if (frozenSinceMs === null) return false
+    return this.#settings.simulator.nowMs - frozenSinceMs < silenceMs
+  }
+
   #setTimer(): void {
     if (this.#timer !== null || this.stopByMs === null) return
     const { clock, random } = this.#settings
@@ -112,11 +120,17 @@ export class SimGuardProcess {
 /** Where the guard of a node is, if there is one now. */
 export type GuardHolder = {
   guard: SimGuardProcess | null
+  /** The server of the node, whoever started it. */
+  readonly server: SimServer | null
   spawnGuard(): SimGuardProcess
   diskProbeMs(): number
 }
 
 const confirmMs = 1000
+/** A guard that has not answered for so long counts as gone and is replaced. */
+const silenceMs = 800
+/** Looking for what a dead guard left behind. */
+const cleanUpMs = 20
 
 /** The guard port of one agent process. */
 export class SimGuard implements Guard {
@@ -140,7 +154,7 @@ export class SimGuard implements Guard {
   }
 
   extend(stopByMs: MonotonicMs): void {
-    this.#send((guard) => guard.extend(stopByMs))
+    if (this.#adopted !== null) this.#send(this.#adopted, (guard) => guard.extend(stopByMs))
   }
 
   disarm(): Promise<void> {
@@ -152,24 +166,50 @@ export class SimGuard implements Guard {
   }
 
   isAlive(): boolean {
-    const { guard } = this.#holder
-    return guard !== null && guard === this.#adopted && guard.process.isRunning
+    return this.#adopted?.isAnswering(silenceMs) === true
   }
 
   async ensure(): Promise<void> {
+    if (this.isAlive()) return
     const present = this.#holder.guard
-    if (present?.process.isAlive !== true) {
+    if (present !== null && !present.isAnswering(silenceMs)) {
+      await this.#agent.sleep(silenceMs)
+      if (!present.process.isRunning) present.process.kill()
+    }
+    if (this.#holder.guard === null) {
+      await this.#cleanUp()
       await this.#agent.sleep(this.#spawnMs())
-      if (this.#holder.guard?.process.isAlive !== true) this.#holder.spawnGuard()
+      if (this.#holder.guard === null) this.#holder.spawnGuard()
     }
     await this.#agent.sleep(this.#random.duration(1, 10))
     const { guard } = this.#holder
     if (guard === null) throw new Error('the guard ended while it was being taken over')
+    this.#adopt(guard)
+  }
+
+  #adopt(guard: SimGuardProcess): void {
+    if (guard === this.#adopted) return
     this.#adopted = guard
     this.#confirmedStopByMs = guard.stopByMs
     guard.reportTo((cause) => {
       this.#agent.schedule(0, () => this.#listener?.(cause))
     })
+    guard.process.onDeath(() => {
+      this.#agent.schedule(this.#random.duration(2, 10), () => {
+        if (this.#adopted !== guard) return
+        this.#adopted = null
+        void this.#cleanUp()
+      })
+    })
+  }
+
+  /** The guard is gone and its server was told to end: whatever is left is found and ended. */
+  async #cleanUp(): Promise<void> {
+    const { server } = this.#holder
+    if (server === null) return
+    await this.#agent.sleep(this.#random.duration(cleanUpMs, 150))
+    server.kill()
+    this.#listener?.({ kind: 'killed', exitCode: null, signal: 'SIGQUIT' })
   }
 
   diskProbeMs(): number {
@@ -181,12 +221,14 @@ export class SimGuard implements Guard {
   }
 
   /** A message over the socket; what the guard has read, it confirms. */
-  #send(apply: (guard: SimGuardProcess) => void, onConfirmed?: () => void): void {
-    const guard = this.#adopted
-    if (guard === null) return
-    guard.process.schedule(this.#random.duration(0.2, 8), () => {
-      apply(guard)
-      const { stopByMs } = guard
+  #send(
+    to: SimGuardProcess,
+    apply: (guard: SimGuardProcess) => void,
+    onConfirmed?: () => void,
+  ): void {
+    to.process.schedule(this.#random.duration(0.2, 8), () => {
+      apply(to)
+      const { stopByMs } = to
       this.#agent.schedule(this.#random.duration(0.2, 8), () => {
         this.#confirmedStopByMs = stopByMs
         onConfirmed?.()
@@ -194,12 +236,14 @@ export class SimGuard implements Guard {
     })
   }
 
-  #call(apply: (guard: SimGuardProcess) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async #call(apply: (guard: SimGuardProcess) => void): Promise<void> {
+    const guard = this.#adopted
+    if (guard === null) throw new Error('there is no guard')
+    await new Promise<void>((resolve, reject) => {
       const timer = this.#agent.schedule(confirmMs, () => {
         reject(new Error('the guard did not confirm in time'))
       })
-      this.#send(apply, () => {
+      this.#send(guard, apply, () => {
         timer.action = null
         resolve()
       })

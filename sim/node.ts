@@ -4,6 +4,7 @@
 import type { Agent, AgentOptions, AgentPorts } from '../src/agent/agent.ts'
 import type { NodeLayout } from '../src/core/cluster-layout.ts'
 import { asEpoch } from '../src/core/names.ts'
+import { fenceAllowanceMs } from '../src/core/timing-plan.ts'
 import { messageOf } from '../src/lib/errors.ts'
 import { SimClock, type NodeClock } from './clock.ts'
 import { SimGuard, SimGuardProcess } from './guard.ts'
@@ -323,6 +324,7 @@ export class SimNode {
     const { frozenSinceMs: sinceMs } = this
     if (sinceMs === null) return
     this.frozenSinceMs = null
+    this.excusedUntilMs = this.world.nowMs + this.clock.trueMs(fenceAllowanceMs)
     if (this.voter?.state === 'frozen') this.world.storeModel.setVoter(this.voter, 'up')
     // What waited in sockets and timers happens at one instant; the guard comes first, but stopping a
     // server takes time, and what was in flight may complete in it.

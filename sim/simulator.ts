@@ -166,6 +166,8 @@ export class SimProcess {
   /** Its code is asynchronous: promise jobs are drained after each of its events. */
   readonly runsPromises: boolean
   state: ProcessState = 'running'
+  /** Since when it is frozen; null while it is not. */
+  frozenSinceMs: number | null = null
   readonly #simulator: Simulator
   #backlog: ScheduledEvent[] = []
   #deathListeners: Action[] = []
@@ -210,13 +212,16 @@ export class SimProcess {
   }
 
   freeze(): void {
-    if (this.state === 'running') this.state = 'frozen'
+    if (this.state !== 'running') return
+    this.state = 'frozen'
+    this.frozenSinceMs = this.#simulator.nowMs
   }
 
   /** What waited happens now, in its order. */
   thaw(): void {
     if (this.state !== 'frozen') return
     this.state = 'running'
+    this.frozenSinceMs = null
     const backlog = this.#backlog
     this.#backlog = []
     for (const event of backlog) {
@@ -227,6 +232,7 @@ export class SimProcess {
   kill(): void {
     if (this.state === 'dead') return
     this.state = 'dead'
+    this.frozenSinceMs = null
     this.#backlog = []
     for (const listener of this.#deathListeners.splice(0)) listener()
   }

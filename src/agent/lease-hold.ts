@@ -121,10 +121,14 @@ export class LeaseHold {
     return this.isHeld()
   }
 
-  /** PostgreSQL is not writable here any more: renewals stop extending the deadline. */
+  /**
+   * PostgreSQL is not writable here any more: renewals stop extending the deadline. A guard that is
+   * gone holds no deadline, and one that is silent is replaced before a server starts again.
+   */
   async disarm(): Promise<void> {
     this.#isArmed = false
-    await this.#ports.guard?.disarm()
+    const { guard } = this.#ports
+    if (guard?.isAlive() === true) await guard.disarm()
   }
 
   /**

@@ -86,10 +86,10 @@ export function startStandby(node: Node): void {
     async () => {
       await node.lock.run(async () => {
         await ensureIncarnation(node)
+        await dataOf(node).guard.ensure()
         await leaseHold.disarm()
         resetPrimaryMemory(node)
         await ports.localState.save({ primaryEpoch: null })
-        await dataOf(node).guard.ensure()
         // What a former primary wrote last was perhaps never acknowledged: no clients before it follows.
         await configure(node, { upstream: null, sync: { kind: 'nobody' }, gate: 'closed' })
         memory.following = null
