@@ -29,7 +29,8 @@ export function completeWords(commands: readonly Command[], words: readonly stri
   if (current.startsWith('-')) return offer(optionCandidates(options, before), current)
   if (command === null) return offer(commandCandidates(commands, plain), current)
   const at = plain.length - command.name.split(' ').length
-  const argument = command.arguments[at] ?? command.arguments.findLast((one) => one.isVariadic === true)
+  const argument =
+    command.arguments[at] ?? command.arguments.findLast((one) => one.isVariadic === true)
   return argument === undefined ? offer([], current) : valuesOf(argument.completes)
 }
 

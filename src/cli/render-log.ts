@@ -45,7 +45,7 @@ function parseEntry(line: string): Entry | null {
   try {
     const value: unknown = JSON.parse(line)
     if (typeof value !== 'object' || value === null) return null
-    return 'level' in value && 'msg' in value ? ({ time: null, ...value }) : null
+    return 'level' in value && 'msg' in value ? { time: null, ...value } : null
   } catch {
     return null
   }

@@ -154,15 +154,16 @@ function durabilityText(status: ClusterStatus): string {
   return `${durability} (${sync.count} of ${sync.members.join(', ')})`
 }
 
+/** A single reason stands in the verdict already; then only its next step is left to say. */
 function reasonLines(status: ClusterStatus, widthMax: number, style: Style): readonly string[] {
-  if (status.reasons.length === 0) return []
+  const isSaid = status.reasons.length === 1
   const lines = status.reasons.flatMap((reason) => [
-    ...wrap(`${style.symbols.warning} ${reason.message}`, widthMax, '  '),
+    ...(isSaid ? [] : wrap(`${style.symbols.warning} ${reason.message}`, widthMax, '  ')),
     ...(reason.next === null
       ? []
       : [`  ${style.dim(style.symbols.arrow)} ${style.accent(reason.next)}`]),
   ])
-  return ['', ...lines]
+  return lines.length === 0 ? [] : ['', ...lines]
 }
 
 /** Parts with a separator between them, on as few lines as fit. */

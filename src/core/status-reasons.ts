@@ -335,12 +335,12 @@ function healthyParts(facts: ReasonFacts): string[] {
   const standbyCount = facts.nodes.filter((node) => node.role === 'standby').length
   const witnessCount = facts.nodes.filter((node) => node.role === 'witness').length
   const parts = [`${facts.primary ?? 'nobody'} is primary`]
-  if (standbyCount > 0) parts.push(`${plural(standbyCount, 'standby', 'standbys')} streaming`)
-  if (witnessCount > 0) parts.push(plural(witnessCount, 'witness', 'witnesses'))
   const { sync } = facts
-  if (sync !== null && sync.count > 0) {
-    parts.push(`commits wait for ${sync.count} of ${sync.members.length}`)
+  if (standbyCount > 0) {
+    const waits = sync !== null && sync.count > 0 ? ` (commits wait for ${sync.count})` : ''
+    parts.push(`${plural(standbyCount, 'standby', 'standbys')}${waits}`)
   }
+  if (witnessCount > 0) parts.push(plural(witnessCount, 'witness', 'witnesses'))
   return parts
 }
 

@@ -1,0 +1,263 @@
+import { describe, expect, test } from 'vitest'
+import {
+  healthyView,
+  observationsWith,
+  testLayout,
+  testSync,
+  type NodeChange,
+} from '../../test/support/cluster-double.ts'
+import { type ClusterStatus, mergeStatus } from './cluster-status.ts'
+import type { Lsn } from './lsn.ts'
+import { type WallClockMs, asEpoch, asNodeName, asTimeline } from './names.ts'
+import { emptyList } from './sync-list.ts'
+
+function merge(changes: Readonly<Record<string, NodeChange>> = {}): ClusterStatus {
+  return mergeStatus(testLayout, observationsWith(changes))
+}
+
+function nodeOf(status: ClusterStatus, name: string) {
+  return status.nodes.find((node) => node.name === name)
+}
+
+const dead = { silence: 'refused' } as const
+const hanging = { silence: 'timeout' } as const
+const noStore = { isStoreReachable: false }
+
+describe('a healthy cluster', () => {
+  test('verdict, sentence and no reasons', () => {
+    const status = merge()
+    expect(status.verdict).toBe('healthy')
+    expect(status.reasons).toEqual([])
+    expect(status.summary).toBe(
+      'Healthy: pg-0 is primary, 2 standbys (commits wait for 1), 1 witness.',
+    )
+  })
+
+  test('one row per node with the numbers that people know', () => {
+    expect(
+      merge().nodes.map(({ id, name, role, state, upstream, sync }) =>
+        [id, name, role, state, upstream, sync].join(' '),
+      ),
+    ).toEqual([
+      '1000 pg-0 primary running  ',
+      '1001 pg-1 standby streaming pg-0 quorum',
+      '1002 pg-2 standby streaming pg-0 quorum',
+      '2000 pgw-0 witness running  ',
+    ])
+  })
+
+  test('timeline, LSN as text, lag and address of a standby', () => {
+    expect(nodeOf(merge(), 'pg-1')).toMatchObject({
+      timeline: 2,
+      lsn: '0/3000148',
+      lagBytes: 0,
+      address: '127.0.0.1:5511',
+    })
+  })
+
+  test('the balancer is no node of the table, but part of the document', () => {
+    const status = merge()
+    expect(nodeOf(status, 'lb-0')).toBeUndefined()
+    expect(status.balancers).toEqual([{ name: 'lb-0', state: 'running', detail: null }])
+  })
+})
+
+describe('who is primary', () => {
+  test('a node that claims it under an old epoch is not believed and named', () => {
+    const zombie = healthyView(
+      'pg-2',
+      { role: { ...healthyView('pg-2').role, isPrimary: true } },
+      { isPrimary: true, epoch: asEpoch(2), state: 'running', upstream: null },
+    )
+    const status = merge({ 'pg-2': zombie })
+    expect(nodeOf(status, 'pg-2')).toMatchObject({ role: 'standby', isContradiction: true })
+    expect(nodeOf(status, 'pg-0')).toMatchObject({ role: 'primary', isContradiction: false })
+    expect(status.verdict).toBe('degraded')
+    expect(status.reasons[0]).toMatchObject({ code: 'contradiction', node: 'pg-2' })
+  })
+
+  test('a newer lease that anybody knows outweighs what the old holder says of itself', () => {
+    const lease = {
+      holder: asNodeName('pg-1'),
+      epoch: asEpoch(4),
+      state: 'serving',
+      remainingMs: 2000,
+    } as const
+    const status = merge({
+      'pg-1': healthyView(
+        'pg-1',
+        { lease, role: { ...healthyView('pg-1').role, isPrimary: true } },
+        { isPrimary: true, epoch: asEpoch(4), state: 'running', upstream: null },
+      ),
+    })
+    expect(status.lease?.holder).toBe('pg-1')
+    expect(nodeOf(status, 'pg-1')?.role).toBe('primary')
+    expect(nodeOf(status, 'pg-0')).toMatchObject({ role: 'standby', isContradiction: true })
+  })
+
+  test('a holder that has not opened yet: no primary, and the reason says where it is', () => {
+    const opening = healthyView(
+      'pg-0',
+      { role: { ...healthyView('pg-0').role, isPrimary: false } },
+      { state: 'promoting' },
+    )
+    const status = merge({ 'pg-0': opening })
+    expect(status.verdict).toBe('no-primary')
+    expect(status.reasons[0]?.code).toBe('opening')
+    expect(status.summary).toContain('pg-0 holds the lease of epoch 3 and is promoting')
+  })
+
+  test('a silent holder counts while its lease runs, and no longer', () => {
+    expect(merge({ 'pg-0': hanging }).verdict).toBe('degraded')
+    expect(nodeOf(merge({ 'pg-0': hanging }), 'pg-0')).toMatchObject({
+      role: 'primary',
+      state: 'unreachable',
+    })
+    const ranOut = (name: string) =>
+      healthyView(name, { lease: { ...healthyView(name).lease!, remainingMs: 0 } })
+    const status = merge({
+      'pg-0': hanging,
+      'pg-1': ranOut('pg-1'),
+      'pg-2': ranOut('pg-2'),
+      'pgw-0': ranOut('pgw-0'),
+      'lb-0': ranOut('lb-0'),
+    })
+    expect(status.verdict).toBe('no-primary')
+    expect(nodeOf(status, 'pg-0')?.role).toBe('standby')
+  })
+
+  test('a released lease makes nobody primary', () => {
+    const released = (name: string) =>
+      healthyView(name, { lease: { ...healthyView(name).lease!, state: 'released' } })
+    const status = merge(
+      Object.fromEntries(testLayout.nodes.map(({ name }) => [name, released(name)])),
+    )
+    expect(status.verdict).toBe('no-primary')
+    expect(status.reasons[0]?.code).toBe('no-lease')
+  })
+
+  test('the store is down and the primary goes on with the consent of all: it is primary', () => {
+    const cutOff = (name: string) => healthyView(name, noStore)
+    const status = merge(
+      Object.fromEntries(testLayout.nodes.map(({ name }) => [name, cutOff(name)])),
+    )
+    expect(status.verdict).toBe('degraded')
+    expect(nodeOf(status, 'pg-0')?.role).toBe('primary')
+    expect(status.reasons.map((reason) => reason.code)).toContain('store-unreachable')
+  })
+
+  test('of two views of one epoch, the one with a store and the later state counts', () => {
+    const behind = healthyView('pg-2', {
+      ...noStore,
+      lease: { ...healthyView('pg-2').lease!, state: 'preparing', remainingMs: 9000 },
+    })
+    const status = merge({ 'pg-2': behind })
+    expect(status.lease).toMatchObject({ state: 'serving', remainingMs: 2350 })
+  })
+})
+
+describe('nodes that do not answer', () => {
+  test('nobody answers: unreachable, with the command that starts it', () => {
+    const status = merge(Object.fromEntries(testLayout.nodes.map(({ name }) => [name, dead])))
+    expect(status.verdict).toBe('unreachable')
+    expect(status.reasons).toMatchObject([{ code: 'no-answer', next: 'pgherd up' }])
+    expect(status.lease).toBeNull()
+    expect(nodeOf(status, 'pg-0')?.role).toBe('standby')
+  })
+
+  test.each([
+    ['stopped by a command', { ...dead, process: 'stopped' }, 'stopped', 'pgherd node start pg-1'],
+    ['frozen', { ...hanging, process: 'frozen' }, 'frozen', 'pgherd node thaw pg-1'],
+    ['gave up', { ...dead, process: 'failed' }, 'failed', 'pgherd logs pg-1'],
+    ['restarting', { ...dead, process: 'restarting' }, 'unreachable', 'pgherd logs pg-1'],
+    ['unknown why', dead, 'unreachable', 'pgherd logs pg-1'],
+  ] as const)('a standby %s → its state and the next command', (_title, change, state, next) => {
+    const status = merge({ 'pg-1': change })
+    expect(status.verdict).toBe('degraded')
+    expect(nodeOf(status, 'pg-1')).toMatchObject({ state, lsn: null, lagBytes: null })
+    expect(status.reasons.find((reason) => reason.node === 'pg-1')?.next).toBe(next)
+  })
+
+  test('its place in the synchronous list is still shown, from its last report', () => {
+    expect(nodeOf(merge({ 'pg-1': dead }), 'pg-1')).toMatchObject({
+      sync: 'quorum',
+      lastReportAtMs: 1_700_000_000_000 as WallClockMs,
+    })
+  })
+
+  test('a dead voter: no word about votes while a spare one is left, a warning without', () => {
+    const { voters } = merge().store
+    expect(voters.map((voter) => voter.name)).toHaveLength(3)
+    const [first, second] = voters.map((voter) => voter.name)
+    expect(merge({ [first!]: dead }).reasons.map((reason) => reason.code)).toContain('store-votes')
+    const lost = merge({ [first!]: dead, [second!]: dead })
+    expect(lost.reasons.find((reason) => reason.code === 'store-votes')?.message).toContain(
+      '1 of 3',
+    )
+  })
+
+  test('a silent balancer is a reason of its own', () => {
+    const status = merge({ 'lb-0': dead })
+    expect(status.verdict).toBe('degraded')
+    expect(status.reasons).toMatchObject([{ node: 'lb-0' }])
+  })
+})
+
+describe('lag and durability', () => {
+  test('lag is taken from the primary, of one instant', () => {
+    const primary = healthyView('pg-0')
+    const behind = primary.walsenders.map((one) => ({ ...one, flushLsn: (0x3000148 - 512) as Lsn }))
+    const status = merge({ 'pg-0': { ...primary, walsenders: behind } })
+    expect(nodeOf(status, 'pg-1')?.lagBytes).toBe(512)
+  })
+
+  test('without a walsender the reports are compared; another timeline gives no number', () => {
+    const primary = { ...healthyView('pg-0'), walsenders: [] }
+    const position = { timeline: asTimeline(2), flushLsn: (0x3000148 - 100) as Lsn }
+    const same = merge({ 'pg-0': primary, 'pg-1': healthyView('pg-1', {}, { position }) })
+    expect(nodeOf(same, 'pg-1')?.lagBytes).toBe(100)
+    const old = { ...position, timeline: asTimeline(1) }
+    const other = merge({ 'pg-0': primary, 'pg-1': healthyView('pg-1', {}, { position: old }) })
+    expect(nodeOf(other, 'pg-1')?.lagBytes).toBeNull()
+  })
+
+  test('an empty list: degraded, and it says what that means', () => {
+    const sync = { ...testSync, lists: [emptyList], target: emptyList }
+    const status = merge(
+      Object.fromEntries(testLayout.nodes.map(({ name }) => [name, healthyView(name, { sync })])),
+    )
+    expect(status.sync).toEqual({ count: 0, members: [], isDegraded: true })
+    expect(status.reasons).toMatchObject([{ code: 'durability' }])
+    expect(nodeOf(status, 'pg-1')?.sync).toBe('async')
+  })
+
+  test('a member only of an old list is leaving; a replaced volume counts for nothing', () => {
+    const target = { count: 1, members: testSync.target.members.slice(1) }
+    const sync = { ...testSync, lists: [testSync.target, target], target }
+    const status = merge({ 'pg-0': healthyView('pg-0', { sync }) })
+    expect(nodeOf(status, 'pg-1')?.sync).toBe('leaving')
+    const replaced = healthyView('pg-2', {}, { incarnation: 'pg-2-ffffffff' as never })
+    expect(nodeOf(merge({ 'pg-2': replaced }), 'pg-2')?.sync).toBe('async')
+  })
+
+  test('a standby on its way: state and progress in the reason', () => {
+    const cloning = healthyView(
+      'pg-1',
+      { operation: { name: 'clone', sinceMs: 0, doneBytes: 30, totalBytes: 120 } },
+      { state: 'cloning' },
+    )
+    expect(merge({ 'pg-1': cloning }).summary).toBe('Degraded: pg-1 is cloning (25 %).')
+  })
+
+  test('paused automation is a reason and in the document', () => {
+    const paused = { reason: 'switch firmware', sinceMs: 0 as WallClockMs }
+    const control = { switchover: null, paused }
+    const status = merge(
+      Object.fromEntries(
+        testLayout.nodes.map(({ name }) => [name, healthyView(name, { control })]),
+      ),
+    )
+    expect(status.paused).toEqual(paused)
+    expect(status.reasons).toMatchObject([{ code: 'paused', next: 'pgherd resume' }])
+  })
+})
