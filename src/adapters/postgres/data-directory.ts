@@ -25,12 +25,8 @@ export async function inspectDirectory(tools: DirectoryTools): Promise<DataDirec
   await finishReplacement(paths)
   if (!(await exists(paths.data))) {
     if (!(await exists(paths.staged))) return { kind: 'absent' }
-    try {
-      const { systemId } = await readControl(tools, paths.staged)
-      return { kind: 'staged', systemId }
-    } catch (error) {
-      return { kind: 'broken', why: `an initialisation did not finish: ${messageOf(error)}` }
-    }
+    const { systemId } = await readControl(tools, paths.staged)
+    return { kind: 'staged', systemId }
   }
   if (await exists(paths.rewindMark)) {
     return { kind: 'broken', why: 'pg_rewind did not finish' }

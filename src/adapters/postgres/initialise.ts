@@ -3,8 +3,9 @@
 
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import type { SystemId } from '../../core/names.ts'
+import { syncDirectory } from '../../host/files.ts'
 import { PostgresError } from '../../ports/postgres.ts'
 import { readControlData } from './controldata.ts'
 import { makeEmptyFolder } from './data-directory.ts'
@@ -20,23 +21,26 @@ export async function initialiseStaged(
   options: PostgresOptions,
   deadlineMs: number,
 ): Promise<SystemId> {
-  const { staged } = nodePathsOf(options.nodeDirectory)
+  const { nodeDirectory, staging, staged } = nodePathsOf(options.nodeDirectory)
   const { runAs, binaries } = options
   const signal = AbortSignal.timeout(deadlineMs)
-  await makeEmptyFolder(staged, runAs)
+  await makeEmptyFolder(staging, runAs)
   try {
-    await runInitdb(options, staged, signal)
-    await runSingleUser(options, staged, renderRoles(options), signal)
+    await runInitdb(options, staging, signal)
+    await runSingleUser(options, staging, renderRoles(options), signal)
     await runTool({
       program: path.join(binaries.directory, 'initdb'),
-      args: ['--sync-only', '-D', staged],
+      args: ['--sync-only', '-D', staging],
       runAs,
       signal,
     })
   } catch (error) {
-    await rm(staged, { recursive: true, force: true })
+    await rm(staging, { recursive: true, force: true })
     throw error
   }
+  await rm(staged, { recursive: true, force: true })
+  await rename(staging, staged)
+  await syncDirectory(nodeDirectory)
   return (await readControlData(binaries.directory, staged, runAs)).systemId
 }
 

@@ -65,11 +65,12 @@ export class Observer {
   }
 
   /**
-   * @param upstream what the standby is configured to stream from
+   * @param upstream what the standby is to stream from; undefined when a former agent told it and this
+   *   one does not know: then any stream counts
    * @throws SessionError, RangeError on an answer that makes no sense
    */
   async look(
-    upstream: Upstream | null,
+    upstream: Upstream | null | undefined,
     deadlineMs: number,
   ): Promise<Primary | Omit<Standby, 'trouble'>> {
     const [row] = await this.#session.query(observationSql, [], deadlineMs)
@@ -79,7 +80,10 @@ export class Observer {
     return readPrimary(row)
   }
 
-  async #readStandby(row: Row, upstream: Upstream | null): Promise<Omit<Standby, 'trouble'>> {
+  async #readStandby(
+    row: Row,
+    upstream: Upstream | null | undefined,
+  ): Promise<Omit<Standby, 'trouble'>> {
     const receiver = row['receiver'] as Receiver | null
     const isReceiving = row['has_receiver'] === true || receiver !== null
     const receiveLsn = lsnOrZero(row['receive_lsn'])
@@ -176,7 +180,8 @@ function senderOf(receiver: Receiver | null): Standby['receivingFrom'] {
   return host === null || port === null ? null : { host, port }
 }
 
-function isFrom(receiver: Receiver, upstream: Upstream | null): boolean {
+function isFrom(receiver: Receiver, upstream: Upstream | null | undefined): boolean {
+  if (upstream === undefined) return true
   return (
     upstream !== null &&
     receiver.sender_host === upstream.host &&

@@ -61,6 +61,9 @@ export function nodePathsOf(nodeDirectory: string) {
   return {
     nodeDirectory,
     data: inNode('pgdata'),
+    /** A database system that is being made. */
+    staging: inNode('pgdata.staging'),
+    /** One that is complete, but not recorded in the store yet. */
     staged: inNode('pgdata.staged'),
     /** A clone that is being copied, or is complete and about to take its place. */
     clone: inNode('pgdata.clone'),

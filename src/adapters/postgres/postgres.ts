@@ -133,9 +133,8 @@ class LocalPostgres implements PostgresAdapter {
         ? { kind: 'stopped' }
         : { kind: 'absent' }
     }
-    const upstream = this.#config?.upstream ?? null
     try {
-      const seen = await this.#observer.look(upstream, deadlineMs)
+      const seen = await this.#observer.look(this.#config?.upstream, deadlineMs)
       await this.#readLog()
       if (seen.kind === 'primary') return seen
       if (seen.isStreaming) this.#trouble = null
@@ -166,6 +165,7 @@ class LocalPostgres implements PostgresAdapter {
   }
 
   async discardStaged(): Promise<void> {
+    await rm(this.#paths.staging, { recursive: true, force: true })
     await rm(this.#paths.staged, { recursive: true, force: true })
   }
 
@@ -292,7 +292,7 @@ class LocalPostgres implements PostgresAdapter {
   }
 
   async promote(timeline: TimelineId, deadlineMs: number): Promise<TimelineId> {
-    const present = await this.#observer.look(null, deadlineMs)
+    const present = await this.#observer.look(undefined, deadlineMs)
     if (present.kind === 'primary') return present.position.timeline
     return promoteServer({
       session: this.#control,
@@ -306,7 +306,7 @@ class LocalPostgres implements PostgresAdapter {
   }
 
   async history(deadlineMs: number): Promise<TimelineHistory> {
-    const { position } = await this.#observer.look(null, deadlineMs)
+    const { position } = await this.#observer.look(undefined, deadlineMs)
     const history = await readHistory(this.#paths.data, position.timeline)
     if (history !== null) return history
     throw new PostgresError('failed', `timeline ${String(position.timeline)} has no history file`)
