@@ -17,7 +17,7 @@ export const errorCatalogue: readonly ErrorHelp[] = [
     code: 'PGHERD_BUG',
     reason: 'bug',
     meaning: 'Something happened that the program does not foresee. It is a mistake of ours.',
-    remedies: ['Run the command again with --verbose and report what it prints.'],
+    remedies: ['Report it with everything that was printed.', 'Running the command again is safe.'],
   },
   {
     code: 'PGHERD_USAGE',

@@ -5,8 +5,8 @@ import type { JournalEvent } from '../core/journal-event.ts'
 import { type Rule, rules } from '../core/rules.ts'
 import { renderEvent, renderOperands } from './render-event.ts'
 import { renderBytes, renderDateTime, renderDuration } from './render-quantity.ts'
-import { wrap } from './render-table.ts'
-import type { Style } from './style.ts'
+import { wrap, wrapIndented } from './render-table.ts'
+import { type Style, oneLine } from './style.ts'
 
 export type ExplainedStep = {
   /** Milliseconds after (or, negative, before) the explained event. */
@@ -82,7 +82,7 @@ export function renderExplanation(
   const epoch = event.epoch === null ? '' : ` ${style.symbols.bullet} epoch ${event.epoch}`
   const place = `${event.kind} on ${event.node} ${style.symbols.bullet} ${renderDateTime(event.atMs)}`
   return [
-    ...wrap(event.message, width).map(style.bold),
+    ...wrap(oneLine(event.message), width).map(style.bold),
     style.dim(`${place}${epoch} ${style.symbols.bullet} ${event.id}`),
     ...section('Rule', ruleLines(event, rule, width), style),
     ...section('Operands', renderOperands(event.operands, '  '), style),
@@ -108,13 +108,13 @@ function ruleLines(
   })
   return [
     `  ${rule.id}, section "${rule.section}", decides ${rule.decision}`,
-    ...wrap(`  ${rule.why}`, width, '  '),
-    ...(when.length === 0 ? [] : wrap(`  when ${when.join(', ')}`, width, '    ')),
+    ...wrapIndented(rule.why, width, '  '),
+    ...(when.length === 0 ? [] : wrapIndented(`when ${when.join(', ')}`, width, '  ')),
   ]
 }
 
-/** Names under which agents journal what a decision cost, or would have cost. */
-const lossNames = ['lostBytes', 'lagBytes', 'lostCommitCount', 'wouldLoseBytes', 'missing'] as const
+/** Names under which agents journal what was lost, or would have been. */
+const lossNames = ['lostBytes', 'wouldLoseBytes', 'lagBytes', 'commits'] as const
 
 function lossLines(event: JournalEvent, width: number): readonly string[] {
   const found = lossNames.flatMap((name) => {
@@ -122,13 +122,7 @@ function lossLines(event: JournalEvent, width: number): readonly string[] {
     if (typeof value !== 'number') return []
     return [name.endsWith('Bytes') ? renderBytes(value) : `${value} commits`]
   })
-  if (found.length > 0) return wrap(`  ${found.join(', ')}`, width, '  ')
-  if (event.kind !== 'promoted' && event.kind !== 'elected' && event.kind !== 'opened') return []
-  return wrap(
-    '  nothing that was acknowledged: enough listed standbys were sealed and none was ahead',
-    width,
-    '  ',
-  )
+  return found.length === 0 ? [] : wrapIndented(found.join(', '), width, '  ')
 }
 
 function stepLines(explanation: EventExplanation, width: number, style: Style): readonly string[] {

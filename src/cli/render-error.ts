@@ -15,7 +15,7 @@ export function asPgherdError(error: unknown): PgherdError {
     reason: 'bug',
     message: `${what}: ${messageOf(error)}`,
     because: 'this is a bug of pgherd, not of your set-up',
-    hint: 'run the command again with --verbose and report what it prints',
+    hint: 'report it, with the lines below; running the command again is safe',
     cause: error,
   })
 }

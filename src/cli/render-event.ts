@@ -4,7 +4,7 @@ import type { EventKind, JournalEvent } from '../core/journal-event.ts'
 import { type Lsn, renderLsn } from '../core/lsn.ts'
 import { renderBytes, renderDateTime, renderDuration, renderTime } from './render-quantity.ts'
 import { wrap } from './render-table.ts'
-import { type Paint, type Style, columnsOf } from './style.ts'
+import { type Paint, type Style, columnsOf, oneLine } from './style.ts'
 
 type Tone = 'plain' | 'good' | 'warn' | 'bad'
 
@@ -85,9 +85,10 @@ export function renderEvent(
 
 /** The node stands before the sentence already. */
 function withoutName(event: JournalEvent): string {
-  return event.message.startsWith(`${event.node}: `)
-    ? event.message.slice(event.node.length + 2)
-    : event.message
+  const message = oneLine(event.message)
+  return message.startsWith(event.node)
+    ? message.slice(event.node.length).replace(/^:? /, '')
+    : message
 }
 
 /** `promised: 3`, nested values indented; numbers with the unit that their name ends in. */
@@ -136,5 +137,5 @@ function renderValue(name: string, value: unknown): string {
     return String(value)
   }
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return typeof value === 'string' ? oneLine(value) : JSON.stringify(value)
 }

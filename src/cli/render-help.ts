@@ -8,7 +8,7 @@ import {
   commandGroups,
   globalOptions,
 } from './command.ts'
-import { wrap } from './render-table.ts'
+import { wrap, wrapIndented } from './render-table.ts'
 import { type Style, columnsOf } from './style.ts'
 
 const widthBest = 96
@@ -80,7 +80,7 @@ export function renderCommandHelp(
     style.accent('Examples'),
     ...command.examples.flatMap((example) => [
       `  ${style.bold(`$ ${example.line}`)}`,
-      ...wrap(`    ${example.note}`, width, '    '),
+      ...wrapIndented(example.note, width, '    '),
     ]),
     '',
     style.accent('Exit codes'),

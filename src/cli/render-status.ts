@@ -4,7 +4,7 @@
 import type { ClusterStatus, NodeStatus, Verdict } from '../core/cluster-status.ts'
 import { renderBytes, renderDateTime } from './render-quantity.ts'
 import { type Column, type Row, renderTable, wrap } from './render-table.ts'
-import { type Paint, type Style, columnsOf } from './style.ts'
+import { type Paint, type Style, columnsOf, oneLine } from './style.ts'
 
 /** @param widthMax columns of the terminal; Infinity for pipes */
 export function renderStatus(
@@ -35,7 +35,7 @@ const verdictMarks: Readonly<Record<Verdict, (style: Style) => { mark: string; p
 function verdictLines(status: ClusterStatus, widthMax: number, style: Style): readonly string[] {
   const { mark, paint } = verdictMarks[status.verdict](style)
   const head = `${mark} ${status.summary.split(':', 1)[0] ?? ''}:`
-  const lines = wrap(`${mark} ${status.summary}`, widthMax, '  ')
+  const lines = wrap(`${mark} ${oneLine(status.summary)}`, widthMax, '  ')
   return lines.map((line, index) =>
     index === 0 ? paint(style.bold(head)) + line.slice(head.length) : line,
   )
@@ -44,7 +44,7 @@ function verdictLines(status: ClusterStatus, widthMax: number, style: Style): re
 function pauseBanner(status: ClusterStatus, widthMax: number, style: Style): readonly string[] {
   if (status.paused === null) return []
   const { reason, sinceMs } = status.paused
-  const text = `${style.symbols.warning} AUTOMATION IS PAUSED since ${renderDateTime(sinceMs)}: ${reason}`
+  const text = `${style.symbols.warning} AUTOMATION IS PAUSED since ${renderDateTime(sinceMs)}: ${oneLine(reason)}`
   return wrap(text, widthMax, '  ').map((line) => style.warn(style.bold(line)))
 }
 
@@ -158,7 +158,7 @@ function durabilityText(status: ClusterStatus): string {
 function reasonLines(status: ClusterStatus, widthMax: number, style: Style): readonly string[] {
   const isSaid = status.reasons.length === 1
   const lines = status.reasons.flatMap((reason) => [
-    ...(isSaid ? [] : wrap(`${style.symbols.warning} ${reason.message}`, widthMax, '  ')),
+    ...(isSaid ? [] : wrap(`${style.symbols.warning} ${oneLine(reason.message)}`, widthMax, '  ')),
     ...(reason.next === null
       ? []
       : [`  ${style.dim(style.symbols.arrow)} ${style.accent(reason.next)}`]),

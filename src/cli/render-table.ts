@@ -133,3 +133,8 @@ export function wrap(text: string, width: number, indent = ''): readonly string[
   lines.push(line)
   return lines.map((each, index) => (index === 0 ? each : indent + each))
 }
+
+/** The same with every line indented. */
+export function wrapIndented(text: string, width: number, indent: string): readonly string[] {
+  return wrap(text, width - columnsOf(indent)).map((line) => indent + line)
+}

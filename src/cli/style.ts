@@ -105,6 +105,12 @@ export function withoutEscapes(text: string): string {
   return text.replaceAll(escapes, '')
 }
 
+/** On one line and without control characters: what others wrote may not steer the terminal. */
+export function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is taken out
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim()
+}
+
 /** How many columns of a terminal the text takes. East Asian wide characters take two. */
 export function columnsOf(text: string): number {
   let count = 0

@@ -187,7 +187,11 @@ export function makeClient(script: ClientScript = {}): StatusClient {
 }
 
 /** The default cluster in a runtime that only remembers what was asked of it. */
-export function makeCluster(client: StatusClient, deeds: string[] = []): RuntimeCluster {
+export function makeCluster(
+  client: StatusClient,
+  deeds: string[] = [],
+  specFile = '/nowhere/clusters/main/cluster.yaml',
+): RuntimeCluster {
   const deed = (name: string) => async () => {
     deeds.push(name)
     return true
@@ -195,7 +199,7 @@ export function makeCluster(client: StatusClient, deeds: string[] = []): Runtime
   return {
     layout: testLayout,
     directory: '/nowhere/clusters/main',
-    specFile: '/nowhere/clusters/main/cluster.yaml',
+    specFile,
     connect: () => client,
     application: {
       database: 'app',

@@ -6,7 +6,7 @@ import type { Command } from '../command.ts'
 import { type CommandContext, printJson } from '../context.ts'
 import { errorCatalogue, type ErrorHelp } from '../error-catalogue.ts'
 import { renderCommandHelp, renderGroupHelp, renderProgramHelp } from '../render-help.ts'
-import { wrap } from '../render-table.ts'
+import { wrap, wrapIndented } from '../render-table.ts'
 
 export const helpCommand: Command = {
   name: 'help',
@@ -71,7 +71,7 @@ function renderErrorHelp(
     '',
     style.accent('What to do'),
     ...help.remedies.flatMap((remedy) =>
-      wrap(`  ${style.symbols.bullet} ${remedy}`, columns, '    '),
+      wrapIndented(`${style.symbols.bullet} ${remedy}`, columns, '  '),
     ),
   ]
 }

@@ -8,7 +8,7 @@ import { defaultSpec, loadSpec } from '../../config/load.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import type { Command } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
-import { renderTable, wrap } from '../render-table.ts'
+import { renderTable, wrapIndented } from '../render-table.ts'
 
 export const specCommand: Command = {
   name: 'spec',
@@ -146,8 +146,8 @@ function settingLines(
   const value = setting.isRequired ? 'required' : `default ${setting.defaultText ?? 'derived'}`
   return [
     style.bold(setting.path),
-    ...wrap(`  ${setting.description}`, Math.min(width, 96), '  '),
-    ...wrap(`  Takes ${setting.accepts}${unit}; ${value}.`, Math.min(width, 96), '  '),
+    ...wrapIndented(setting.description, Math.min(width, 96), '  '),
+    ...wrapIndented(`Takes ${setting.accepts}${unit}; ${value}.`, Math.min(width, 96), '  '),
     '',
   ]
 }

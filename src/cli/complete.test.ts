@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest'
+import { commandTable } from './command-table.ts'
+import { type Candidates, completeWords } from './complete.ts'
+
+function complete(line: string): Candidates {
+  return completeWords(commandTable, line.split(' '))
+}
+
+function values(found: Candidates): readonly string[] {
+  return found.kind === 'words' ? found.candidates.map(({ value }) => value) : []
+}
+
+describe('words', () => {
+  test('first words: every command once, groups by their first word', () => {
+    const first = values(complete(''))
+    expect(first).toContain('status')
+    expect(first.filter((word) => word === 'node')).toHaveLength(1)
+    expect(values(complete('sw'))).toEqual(['switchover'])
+  })
+  test('second words of a group', () => {
+    expect(values(complete('node '))).toEqual(['stop', 'start', 'kill', 'freeze', 'thaw'])
+    expect(values(complete('node s'))).toEqual(['stop', 'start'])
+  })
+  test('options of the command and of all, without those that stand there', () => {
+    expect(values(complete('switchover --d'))).toEqual(['--dry-run'])
+    expect(values(complete('switchover --dry-run --d'))).toEqual([])
+    expect(values(complete('status --j'))).toEqual(['--json'])
+  })
+  test('nothing after the last argument', () => {
+    expect(complete('node stop pg-0 ')).toEqual({ kind: 'words', candidates: [] })
+  })
+})
+
+describe('values that only the cluster or the shell knows', () => {
+  test.each([
+    ['node stop ', 'node'],
+    ['switchover --to ', 'node'],
+    ['--json node kill ', 'node'],
+    ['--cluster main node stop ', 'node'],
+    ['status --cluster ', 'cluster'],
+    ['why ', 'event'],
+    ['up --spec ', 'file'],
+    ['explain ', 'setting'],
+    ['logs pg-0 pg-', 'node'],
+  ])('%s → %s', (line, completes) => {
+    expect(complete(line)).toEqual({ kind: 'values', completes })
+  })
+  test('fixed values come from the table', () => {
+    expect(complete('status --color ')).toMatchObject({ completes: ['auto', 'always', 'never'] })
+    expect(complete('completion ')).toMatchObject({ completes: ['bash', 'zsh', 'fish'] })
+  })
+})

@@ -1,0 +1,359 @@
+// Whole command lines against doubles: what they print where, and the exit code.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import {
+  type ClientScript,
+  healthyView,
+  makeClient,
+  makeCluster,
+  makeEvent,
+  makeRuntime,
+  testLayout,
+} from '../../test/support/cluster-double.ts'
+import { asEpoch, asMonotonic } from '../core/names.ts'
+import { exitMeanings } from '../lib/errors.ts'
+import { commandTable } from './command-table.ts'
+import type { ClusterStatus } from '../core/cluster-status.ts'
+import { errorCatalogue } from './error-catalogue.ts'
+import { runProgram } from './program.ts'
+import type { OutputStream } from './terminal.ts'
+
+type Outcome = {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+  readonly deeds: readonly string[]
+  readonly requests: readonly string[]
+}
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'pgherd-cli-'))
+const specFile = path.join(scratch, 'cluster.yaml')
+writeFileSync(specFile, 'cluster: main\n')
+afterAll(() => {
+  rmSync(scratch, { recursive: true })
+})
+
+async function pgherd(line: string, script: ClientScript = {}): Promise<Outcome> {
+  const [deeds, requests]: [string[], string[]] = [[], []]
+  const output = { stdout: '', stderr: '' }
+  const streamTo = (name: keyof typeof output): OutputStream => ({
+    write: (text) => (output[name] += text),
+  })
+  const client = makeClient({ requests, ...script })
+  let nowMs = 0
+  const exitCode = await runProgram({
+    argv: (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", '')),
+    environment: { LANG: 'C' },
+    streams: { stdout: streamTo('stdout'), stderr: streamTo('stderr'), stdin: {} },
+    interrupts: { signal: new AbortController().signal, suspend: () => () => undefined },
+    version: '9.9.9',
+    services: () => ({
+      clock: {
+        monotonicMs: () => asMonotonic((nowMs += 1)),
+        wallClockMs: () => 1_760_000_000_000 as never,
+        sleep: async (durationMs) => void (nowMs += durationMs),
+      },
+      runtime: makeRuntime([makeCluster(client, deeds, specFile)], deeds),
+      runAgent: async ({ node }) => void deeds.push(`agent ${node}`),
+    }),
+  })
+  return { exitCode, ...output, deeds, requests }
+}
+
+const unreachable: ClientScript = {
+  nodes: Object.fromEntries(testLayout.nodes.map(({ name }) => [name, { silence: 'refused' }])),
+}
+const noPrimary: ClientScript = {
+  nodes: Object.fromEntries(
+    testLayout.nodes.map(({ name }) => [name, healthyView(name, { lease: null })]),
+  ),
+}
+
+describe('wrong usage: three lines on stderr, exit code 2, nothing on stdout', () => {
+  test.each([
+    ['stauts', 'there is no command "stauts"', 'did you mean "status"?'],
+    ['node stpo pg-0', 'there is no command "node stpo"', 'did you mean "node stop"?'],
+    ['status --jsno', 'pgherd status has no option --jsno', 'did you mean "--json"?'],
+    ['node stop', "missing required argument 'node'", 'pgherd help node stop'],
+    ['status now', 'too many arguments', 'pgherd help status'],
+    ['why --node', 'pgherd why has no option --node', 'see pgherd help why'],
+    ['node stop pg-9', 'cluster main has no node "pg-9"', 'did you mean "pg-0"?'],
+    ['node stop elsewhere', 'has no node "elsewhere"', 'pg-0, pg-1, pg-2, pgw-0, lb-0'],
+    ['switchover --to pg1', 'has no node "pg1"', 'did you mean "pg-1"?'],
+    ['events --since yesterday-ish', '--since yesterday-ish is neither', 'write 10m'],
+    ['events --lines many', '--lines many is no count', 'whole number'],
+    ['up --timeout soon', '--timeout soon is no duration', 'write 30s'],
+    ['status --color pink', '--color takes auto, always or never', 'pgherd --help'],
+    ['help PGHERD_NO_PRIMRY', 'there is no help about', 'did you mean "PGHERD_NO_PRIMARY"?'],
+    ['explain durabilty', 'there is no setting "durabilty"', 'did you mean "durability"?'],
+    ['why pg-1-3f9a-99', 'there is no event', 'pgherd events'],
+    ['url --node pgw-0', 'pgw-0 is a witness and runs no PostgreSQL', 'name a data node'],
+    ['agent', 'an agent needs --spec FILE and --node NAME', 'pgherd help agent'],
+    ['pause', 'pause needs a reason', "pgherd pause --reason 'switch firmware'"],
+    ['completion tcsh', 'there is no completion for "tcsh"', 'bash, zsh, fish'],
+    ['destroy --yes', 'destroy --yes needs the name', '--cluster NAME'],
+    ['destroy', 'this needs an answer', '--yes --cluster main'],
+    ['switchover', 'this needs an answer', '--yes'],
+  ])('%s', async (line, message, next) => {
+    const { exitCode, stdout, stderr, deeds, requests } = await pgherd(line)
+    expect(exitCode).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toContain(message)
+    expect(stderr).toContain(next)
+    expect(stderr).toMatch(/next: +\S.*\(PGHERD_[A-Z_]+\)\n$/)
+    expect(deeds).toEqual([])
+    expect(requests.filter((request) => !request.includes('dry-run'))).toEqual([])
+  })
+
+  test('`node` alone shows its commands', async () => {
+    const { exitCode, stderr } = await pgherd('node')
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('freeze')
+  })
+
+  test('with --json the error is a document on stdout', async () => {
+    const { exitCode, stdout, stderr } = await pgherd('node stop pg-9 --json')
+    expect(exitCode).toBe(2)
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'PGHERD_NODE_UNKNOWN', exitCode: 2, because: 'did you mean "pg-0"?' },
+    })
+  })
+})
+
+describe('help', () => {
+  test.each(commandTable.map((command) => [command.name, command] as const))(
+    '%s --help: usage, every option, an example, its exit codes',
+    async (name, command) => {
+      const { exitCode, stdout } = await pgherd(`${name} --help`)
+      expect(exitCode).toBe(0)
+      expect(stdout).toContain(`pgherd ${name}`)
+      for (const option of command.options) expect(stdout).toContain(option.flags)
+      expect(stdout).toContain(`$ ${command.examples[0]!.line}`)
+      for (const reason of command.exits) expect(stdout).toContain(exitMeanings[reason])
+      expect((await pgherd(`help ${name}`)).stdout).toBe(stdout)
+    },
+  )
+
+  test('every example is a command line that the parser takes', () => {
+    const names = commandTable.map((command) => command.name)
+    for (const command of commandTable) {
+      expect(command.examples.length).toBeGreaterThan(0)
+      for (const { line } of command.examples) {
+        expect(line).toContain('pgherd ')
+        expect(names.some((name) => line.includes(`pgherd ${name}`))).toBe(true)
+      }
+    }
+  })
+
+  test('without a command the list of all, grouped', async () => {
+    const { exitCode, stdout } = await pgherd('')
+    expect(exitCode).toBe(0)
+    for (const command of commandTable) expect(stdout).toContain(command.summary)
+  })
+
+  test('--version', async () => {
+    expect(await pgherd('--version')).toMatchObject({ exitCode: 0, stdout: '9.9.9\n' })
+  })
+
+  test.each(errorCatalogue.map((help) => [help.code, help] as const))(
+    'help %s: what it means and what to do',
+    async (code, help) => {
+      const { exitCode, stdout } = await pgherd(`help ${code}`)
+      expect(exitCode).toBe(0)
+      expect(stdout.replaceAll(/\s+/g, ' ')).toContain(help.meaning)
+    },
+  )
+})
+
+describe('status tells its verdict by exit code', () => {
+  test('healthy: 0, the document on stdout', async () => {
+    const { exitCode, stdout } = await pgherd('status --json')
+    expect(exitCode).toBe(0)
+    const status = JSON.parse(stdout) as ClusterStatus
+    expect(status).toMatchObject({
+      version: 1,
+      cluster: 'main',
+      verdict: 'healthy',
+      lease: { holder: 'pg-0', epoch: 3, remainingMs: 2350 },
+      durability: 'quorum',
+      endpoints: { write: { host: '127.0.0.1', port: 5500 } },
+    })
+    expect(Object.keys(status.nodes[1]!)).toEqual(
+      expect.arrayContaining([
+        'name',
+        'role',
+        'state',
+        'upstream',
+        'timeline',
+        'lsn',
+        'lagBytes',
+        'sync',
+        'address',
+      ]),
+    )
+  })
+  test('degraded: 10', async () => {
+    const nodes = { 'pg-2': { silence: 'timeout' } } as const
+    const { exitCode, stdout } = await pgherd('status', { nodes })
+    expect(exitCode).toBe(10)
+    expect(stdout).toContain('Degraded: the agent of pg-2 does not answer in time')
+  })
+  test('no primary: 11', async () => {
+    expect((await pgherd('status', noPrimary)).exitCode).toBe(11)
+  })
+  test('nobody answers: 12, still with the table', async () => {
+    const { exitCode, stdout } = await pgherd('status', unreachable)
+    expect(exitCode).toBe(12)
+    expect(stdout).toContain('? unreachable')
+    expect(stdout).toContain('pgherd up')
+  })
+  test('an agent of another node behind the address is no answer', async () => {
+    const nodes = { 'pg-2': healthyView('pg-1') }
+    const { stdout } = await pgherd('status', { nodes })
+    expect(stdout).toContain('in the place of pg-2 is no agent of this cluster')
+  })
+})
+
+describe('events and why', () => {
+  const events = [
+    makeEvent({
+      id: 'pg-1-aaaa-1',
+      message: 'pg-1 follows pg-0.',
+      atMs: 1_759_999_000_000 as never,
+    }),
+    makeEvent({
+      id: 'pg-2-bbbb-1',
+      node: 'pg-2' as never,
+      message: 'pg-2 is elected.',
+      kind: 'elected',
+      atMs: 1_759_999_990_000 as never,
+    }),
+    makeEvent({
+      id: 'pg-2-bbbb-2',
+      node: 'pg-2' as never,
+      message: 'pg-2 was promoted.',
+      kind: 'promoted',
+      epoch: asEpoch(4),
+      atMs: 1_759_999_990_100 as never,
+    }),
+  ]
+  test('each once, oldest first, although every agent knows them', async () => {
+    const { stdout } = await pgherd('events --ndjson', { events: events.toReversed() })
+    const ids = stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { id: string }).id)
+    expect(ids).toEqual(['pg-1-aaaa-1', 'pg-2-bbbb-1', 'pg-2-bbbb-2'])
+  })
+  test('--since, --node and --lines choose', async () => {
+    expect((await pgherd('events --since 1m', { events })).stdout).not.toContain('aaaa-1')
+    expect((await pgherd('events --node pg-1', { events })).stdout).not.toContain('bbbb')
+    expect((await pgherd('events -n 1', { events })).stdout).not.toContain('bbbb-1')
+  })
+  test('why without an id explains the last notable event', async () => {
+    const { stdout, exitCode } = await pgherd('why', { events })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('pg-2 was promoted.')
+  })
+  test('nobody answers: 12', async () => {
+    expect((await pgherd('events', unreachable)).exitCode).toBe(12)
+    expect((await pgherd('why', unreachable)).exitCode).toBe(12)
+  })
+})
+
+describe('requests', () => {
+  test('a dry run asks the primary and changes nothing', async () => {
+    const { exitCode, stdout, requests } = await pgherd('switchover --to pg-1 --dry-run')
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('It will be done.')
+    expect(requests).toEqual(['pg-0 switchover pg-1 dry-run'])
+  })
+  test('a refusal: exit code 7, rule id, the hint of the agent as next step', async () => {
+    const { exitCode, stderr } = await pgherd('switchover --to pgw-0 --yes', {
+      answer: {
+        kind: 'refused',
+        ruleId: 'R404',
+        message: 'pgw-0 is a witness and holds no data.',
+        hint: 'Possible: pg-1, pg-2.',
+      },
+    })
+    expect(exitCode).toBe(7)
+    expect(stderr).toContain('refused by rule R404: pgw-0 is a witness')
+    expect(stderr).toContain('Possible: pg-1, pg-2.')
+  })
+  test('no primary: 11, nobody reachable: 12, before anything is asked', async () => {
+    expect(await pgherd('switchover --yes', noPrimary)).toMatchObject({
+      exitCode: 11,
+      requests: [],
+    })
+    expect((await pgherd('switchover --yes', unreachable)).exitCode).toBe(12)
+  })
+  test('pause and resume reach an agent', async () => {
+    const { exitCode, requests } = await pgherd("pause --reason 'new switch'")
+    expect(exitCode).toBe(0)
+    expect(requests).toEqual(['pg-0 pause new switch'])
+    expect((await pgherd('resume')).requests).toEqual(['pg-0 resume'])
+  })
+})
+
+describe('commands for the runtime', () => {
+  test.each([
+    ['node stop pg-0', 'stop pg-0'],
+    ['node start pg-0', 'start pg-0'],
+    ['node kill pg-0', 'kill pg-0'],
+    ['node freeze pg-0', 'freeze pg-0 node'],
+    ['node freeze pg-0 --agent', 'freeze pg-0 agent'],
+    ['node thaw pg-0', 'thaw pg-0'],
+    ['down', 'down'],
+    ['destroy --yes --cluster main', 'destroy'],
+    ['up', 'up main'],
+  ])('%s', async (line, deed) => {
+    const { exitCode, deeds, stderr } = await pgherd(line)
+    expect(exitCode).toBe(0)
+    expect(deeds).toEqual([deed])
+    expect(stderr).toContain('Next: pgherd ')
+    const json = await pgherd(`${line} --json`)
+    expect(json.exitCode).toBe(0)
+    expect(JSON.parse(json.stdout)).toMatchObject({ version: 1 })
+  })
+
+  test('up, when all is well, has nothing to change and shows no secret', async () => {
+    const { stdout, stderr } = await pgherd('up')
+    expect(stderr).toContain('Nothing to change')
+    expect(stdout).toContain('Connect  postgresql://app:********@127.0.0.1:5500/app')
+    expect(stdout + stderr).not.toContain('s3cr')
+  })
+})
+
+describe('connection strings', () => {
+  test.each([
+    ['url', 'postgresql://app:********@127.0.0.1:5500/app'],
+    ['url --read', 'postgresql://app:********@127.0.0.1:5501/app'],
+    ['url --node pg-1', 'postgresql://app:********@127.0.0.1:5511/app'],
+    ['url --show-secret', 'postgresql://app:s3cr%40t%2F@127.0.0.1:5500/app'],
+  ])('%s', async (line, url) => {
+    expect(await pgherd(line)).toMatchObject({ exitCode: 0, stdout: `${url}\n`, stderr: '' })
+  })
+})
+
+test('what nobody foresaw is reported as a bug, with its stack', async () => {
+  const { exitCode, stderr } = await pgherd('status --cluster other')
+  expect(exitCode).toBe(1)
+  expect(stderr).toContain('PGHERD_BUG')
+  expect(stderr).toContain('caused by: RangeError')
+})
+
+test('completion for a shell never complains', async () => {
+  expect((await pgherd('__complete node stop pg-')).stdout).toBe(
+    'pg-0\tdata\npg-1\tdata\npg-2\tdata\n',
+  )
+  expect(await pgherd('__complete --cluster nowhere node stop x')).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+    stderr: '',
+  })
+})
