@@ -1,0 +1,78 @@
+// The cluster's secrets: one file of mode 0600 per secret in one folder. Made once, never printed. On
+// several hosts the operator copies the folder.
+
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { messageOf, PgherdError } from '../lib/errors.ts'
+
+export type Secrets = {
+  /** Role `postgres`, for people. */
+  readonly superuser: string
+  /** Role `pgherd`, over the local socket only. */
+  readonly pgherd: string
+  /** Role for streaming, base backups and pg_rewind. */
+  readonly replication: string
+  /** The application's role. */
+  readonly app: string
+  /** Signs the calls between agents and of commands. */
+  readonly api: string
+}
+
+const files: Readonly<Record<keyof Secrets, string>> = {
+  superuser: 'superuser.password',
+  pgherd: 'pgherd.password',
+  replication: 'replication.password',
+  app: 'app.password',
+  api: 'api.secret',
+}
+
+/** 24 random bytes: letters, digits, `-` and `_`, so that no file format needs quoting. */
+function makeSecret(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+/**
+ * Makes the secrets that are missing; what is there stays.
+ * @throws the error of the file system
+ */
+export async function ensureSecrets(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await chmod(folder, 0o700)
+  for (const name of Object.values(files)) {
+    const file = path.join(folder, name)
+    const known = await readFile(file, 'utf8').catch(() => '')
+    if (known.trim() !== '') continue
+    const fresh = `${file}.${String(process.pid)}`
+    await writeFile(fresh, `${makeSecret()}\n`, { mode: 0o600 })
+    await rename(fresh, file)
+  }
+}
+
+/** @throws PgherdError PGHERD_SECRETS when a file is missing, empty or not readable */
+export async function readSecrets(folder: string): Promise<Secrets> {
+  const read = async (name: string): Promise<string> => {
+    const file = path.join(folder, name)
+    try {
+      const text = (await readFile(file, 'utf8')).trim()
+      if (text === '') throw new Error('the file is empty')
+      return text
+    } catch (error) {
+      throw new PgherdError({
+        code: 'PGHERD_SECRETS',
+        reason: 'configuration',
+        message: `the secret ${file} cannot be read`,
+        because: messageOf(error),
+        hint: 'copy the folder secrets/ of the cluster, which the first host has, beside the spec file',
+        cause: error,
+      })
+    }
+  }
+  return {
+    superuser: await read(files.superuser),
+    pgherd: await read(files.pgherd),
+    replication: await read(files.replication),
+    app: await read(files.app),
+    api: await read(files.api),
+  }
+}

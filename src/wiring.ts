@@ -1,0 +1,295 @@
+// The composition root: the only file that joins adapters to the rest.
+
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createAgent } from './agent/agent.ts'
+import { createBalancer } from './agent/balancer.ts'
+import { createEtcdClusterStore } from './adapters/etcd/cluster-store.ts'
+import { createStoreMember } from './adapters/etcd/member.ts'
+import { createGuardClient } from './adapters/guard/guard-client.ts'
+import { createHaproxy } from './adapters/haproxy/proxy.ts'
+import { checkHaproxy } from './adapters/haproxy/program.ts'
+import { createCaller } from './adapters/http/call.ts'
+import { createPeers } from './adapters/http/peers.ts'
+import { createAgentServer } from './adapters/http/server.ts'
+import { createSigner } from './adapters/http/signature.ts'
+import { findBinaries } from './adapters/postgres/binaries.ts'
+import { assertReachable, resolveDatabaseUser } from './adapters/postgres/database-user.ts'
+import type { DatabaseUser } from './adapters/postgres/database-user.ts'
+import { nodePathsOf } from './adapters/postgres/options.ts'
+import { createPostgres } from './adapters/postgres/postgres.ts'
+import { systemClock } from './adapters/system/clock.ts'
+import { createJournal } from './adapters/system/journal.ts'
+import { openLocalState } from './adapters/system/local-state.ts'
+import { systemRandom } from './adapters/system/random.ts'
+import type { AgentOptions } from './cli/context.ts'
+import { loadSpec } from './config/load.ts'
+import type { LoadedSpec } from './config/load.ts'
+import { isLoopback } from './config/ports.ts'
+import { readSecrets } from './config/secrets.ts'
+import type { Secrets } from './config/secrets.ts'
+import type { NodeLayout } from './core/cluster-layout.ts'
+import { nodeIn, votersOf } from './core/cluster-layout.ts'
+import { allProtections } from './core/protections.ts'
+import { messageOf, PgherdError } from './lib/errors.ts'
+import type { AgentApi } from './ports/agent-api.ts'
+import type { Journal } from './ports/journal.ts'
+import type { Peers } from './ports/peers.ts'
+import type { StoreMember } from './ports/store-member.ts'
+
+/** This program's version; the bundle gets it from package.json. */
+export const version: string = process.env['PGHERD_VERSION'] ?? '0.1.0'
+
+/** How often the guard writes and syncs its small file. */
+const diskProbePeriodMs = 500
+const socketPathBytesMax = 107
+/** The longest name that a socket gets in the socket directory. */
+const longestSocketName = '.s.PGSQL.65535'
+
+/** Everything that is known before the first adapter is made. */
+type Ground = {
+  readonly loaded: LoadedSpec
+  readonly self: NodeLayout
+  readonly secrets: Secrets
+  readonly directory: string
+  readonly sockets: string
+  readonly user: DatabaseUser | null
+  readonly journal: Journal & { close(): void }
+}
+
+type Runnable = AgentApi & { run(signal: AbortSignal): Promise<void> }
+
+/**
+ * Runs the agent of one node until `signal` aborts and the node has stopped cleanly.
+ * @throws PgherdError for everything that a person has to correct first
+ */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const ground = await prepare(options)
+  const { layout } = ground.loaded
+  const { self, journal } = ground
+  const signer = createSigner(ground.secrets.api)
+  const caller = createCaller(systemClock, signer)
+  const store = createEtcdClusterStore({
+    cluster: layout.cluster,
+    endpoints: endpointsFor(ground),
+    plan: layout.plan,
+    log: (message) => {
+      journal.log('info', message)
+    },
+  })
+  const peers = createPeers(caller, layout)
+  const member = makeMember(ground, peers)
+  const stack = { store, peers, member }
+  const runnable =
+    self.role === 'balancer' ? await makeBalancer(ground, stack) : await makeNode(ground, stack)
+  const server = createAgentServer(systemClock, runnable, signer, {
+    address: { host: self.host, port: self.apiPort },
+    bindHost: isLoopback(self.host) ? self.host : null,
+    onError: (error) => {
+      journal.log('error', `the API failed: ${messageOf(error)}`)
+    },
+  })
+  await listen(server, self)
+  try {
+    await runnable.run(signal)
+  } finally {
+    await server.close()
+    store.close()
+    caller.close()
+    journal.close()
+  }
+}
+
+type Stack = {
+  readonly store: ReturnType<typeof createEtcdClusterStore>
+  readonly peers: Peers
+  readonly member: StoreMember
+}
+
+async function prepare(options: AgentOptions): Promise<Ground> {
+  const loaded = await loadSpec(options.specFile)
+  const self = nodeIn(loaded.layout, options.node)
+  const home = path.dirname(path.resolve(options.specFile))
+  const secrets = await readSecrets(path.join(home, 'secrets'))
+  const directory = path.resolve(options.dataDirectory ?? path.join(home, 'nodes', self.name))
+  const sockets = path.resolve(options.socketDirectory ?? path.join(home, 'run', self.name))
+  checkSocketPath(sockets)
+  await makeDirectory(directory)
+  await makeDirectory(sockets)
+  const user = await resolveDatabaseUser()
+  if (self.role !== 'balancer') {
+    await assertReachable(directory, user)
+    await assertReachable(sockets, user)
+  }
+  const journal = createJournal({
+    node: self.name,
+    directory: path.join(directory, 'logs'),
+    log: { file: path.join(directory, 'logs', 'agent.log') },
+  })
+  for (const warning of loaded.warnings) journal.log('warn', warning)
+  return { loaded, self, secrets, directory, sockets, user, journal }
+}
+
+function checkSocketPath(sockets: string): void {
+  const longest = path.join(sockets, longestSocketName)
+  if (Buffer.byteLength(longest) <= socketPathBytesMax) return
+  throw new PgherdError({
+    code: 'PGHERD_SOCKET_PATH_TOO_LONG',
+    reason: 'configuration',
+    message: `the path of the sockets is too long: ${sockets}`,
+    because: `a socket's path may have ${String(socketPathBytesMax)} bytes, this one has ${String(Buffer.byteLength(longest))}`,
+    hint: 'give a shorter folder with --socket-dir, as /run/pgherd',
+  })
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o755 })
+  } catch (error) {
+    throw new PgherdError({
+      code: 'PGHERD_DIRECTORY_UNWRITABLE',
+      reason: 'system',
+      message: `the folder ${directory} cannot be made`,
+      because: messageOf(error),
+      hint: 'choose another place with PGHERD_HOME or --data-dir, or change its owner',
+      cause: error,
+    })
+  }
+}
+
+/** The own member first: it answers fastest and lives as long as this node. */
+function endpointsFor(ground: Ground): readonly { readonly host: string; readonly port: number }[] {
+  const voters = votersOf(ground.loaded.layout)
+  const ordered = [
+    ...voters.filter((voter) => voter.name === ground.self.name),
+    ...voters.filter((voter) => voter.name !== ground.self.name),
+  ]
+  return ordered.flatMap((voter) =>
+    voter.storeClientPort === null ? [] : [{ host: voter.host, port: voter.storeClientPort }],
+  )
+}
+
+function makeMember(ground: Ground, peers: Peers): StoreMember {
+  const { loaded, self, directory, user, journal } = ground
+  return createStoreMember({
+    layout: loaded.layout,
+    node: self.name,
+    directory: path.join(directory, 'store'),
+    logFile: path.join(directory, 'logs', 'etcd.log'),
+    runAs: user,
+    peers,
+    log: (level, message) => {
+      journal.log(level, message)
+    },
+  })
+}
+
+async function makeNode(ground: Ground, stack: Stack): Promise<Runnable> {
+  const { loaded, self, directory, journal } = ground
+  const localState = await openLocalState(path.join(directory, 'state.json'))
+  const data = self.role === 'data' ? await makeData(ground) : null
+  return createAgent(
+    { clock: systemClock, random: systemRandom, journal, localState, data, ...stack },
+    { layout: loaded.layout, node: self.name, version, protections: allProtections },
+  )
+}
+
+async function makeData(
+  ground: Ground,
+): Promise<{
+  postgres: ReturnType<typeof createPostgres>
+  guard: ReturnType<typeof createGuardClient>
+}> {
+  const { loaded, self, secrets, directory, sockets, user, journal } = ground
+  const { spec, layout } = loaded
+  const binaries = await findBinaries({
+    binDir: spec.postgres.binDir,
+    version: spec.postgres.version,
+  })
+  for (const warning of binaries.warnings) journal.log('warn', warning)
+  const paths = nodePathsOf(directory)
+  const guard = createGuardClient({
+    programFile: guardProgram(),
+    dataDirectory: paths.data,
+    socketPath: path.join(sockets, 'guard'),
+    pidFile: path.join(directory, 'guard.pid'),
+    logFile: path.join(directory, 'logs', 'guard.log'),
+    killAfterMs: layout.plan.killAfterMs,
+    diskProbePeriodMs,
+  })
+  const isLocal = layout.nodes.every((node) => isLoopback(node.host))
+  const postgres = createPostgres(
+    {
+      cluster: layout.cluster,
+      node: self.name,
+      nodeDirectory: directory,
+      socketDirectory: sockets,
+      host: self.host,
+      port: self.postgresPort ?? 5432,
+      binaries,
+      runAs: user,
+      plan: layout.plan,
+      secrets,
+      application: { database: spec.postgres.database, user: spec.postgres.user },
+      locale: spec.postgres.locale,
+      encoding: spec.postgres.encoding,
+      parameters: spec.postgres.parameters,
+      slotCapMb: spec.wal.slotCapMb,
+      clusterHosts: [...new Set(layout.nodes.map((node) => node.host))],
+      allowFrom: spec.postgres.allowFrom ?? (isLocal ? ['samehost'] : ['samenet']),
+    },
+    {
+      clock: systemClock,
+      process: guard,
+      log: (message, fields) => {
+        journal.log('info', message, fields)
+      },
+    },
+  )
+  return { postgres, guard }
+}
+
+async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
+  const { loaded, self, directory, sockets, journal } = ground
+  const binary = 'haproxy'
+  await checkHaproxy(binary)
+  const proxyDirectory = path.join(directory, 'haproxy')
+  await makeDirectory(proxyDirectory)
+  const proxy = createHaproxy(systemClock, journal, {
+    binary,
+    layout: loaded.layout,
+    bindHost: isLoopback(self.host) ? self.host : null,
+    connectionsMax: loaded.spec.balancer.connectionsMax,
+    directory: proxyDirectory,
+    configFile: path.join(proxyDirectory, 'haproxy.cfg'),
+    stateFile: path.join(proxyDirectory, 'server-state'),
+    pidFile: path.join(directory, 'haproxy.pid'),
+    socketPath: path.join(sockets, 'haproxy'),
+    logFile: path.join(directory, 'logs', 'haproxy.log'),
+  })
+  return createBalancer(
+    { clock: systemClock, journal, proxy, store: stack.store, member: stack.member },
+    { layout: loaded.layout, node: self.name, version },
+  )
+}
+
+/** `guard.mjs` lies beside the bundle of this program. */
+function guardProgram(): string {
+  return path.join(path.dirname(fileURLToPath(import.meta.url)), 'guard.mjs')
+}
+
+async function listen(server: { listen(): Promise<void> }, self: NodeLayout): Promise<void> {
+  try {
+    await server.listen()
+  } catch (error) {
+    throw new PgherdError({
+      code: 'PGHERD_PORT_TAKEN',
+      reason: 'system',
+      message: `the agent of ${self.name} cannot listen on ${self.host}:${String(self.apiPort)}`,
+      because: messageOf(error),
+      hint: 'end the program that uses the port, or name another apiPort in the spec',
+      cause: error,
+    })
+  }
+}
