@@ -230,7 +230,10 @@ export const faults: readonly Fault[] = [
     weight: 1,
     begin: ({ dataVictim, durationMs }) => {
       dataVictim.hangDisk(durationMs)
-      return { what: `the disk of ${dataVictim.name} hangs for ${durationMs.toFixed(0)} ms`, end: null }
+      return {
+        what: `the disk of ${dataVictim.name} hangs for ${durationMs.toFixed(0)} ms`,
+        end: null,
+      }
     },
   },
   {
@@ -258,7 +261,10 @@ export const faults: readonly Fault[] = [
       const to = random.chance(0.5) ? null : dataVictim.name
       const asked = world.holder ?? victim
       askAgent(asked, (agent) => agent.requestSwitchover(to, false), world)
-      return { what: `an operator asks ${asked.name} for a switchover to ${to ?? 'anybody'}`, end: null }
+      return {
+        what: `an operator asks ${asked.name} for a switchover to ${to ?? 'anybody'}`,
+        end: null,
+      }
     },
   },
   {

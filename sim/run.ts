@@ -59,11 +59,7 @@ export function makeCheckers(world: World): readonly Checker[] {
 }
 
 /** Builds the world of a seed; nothing has happened in it yet but, perhaps, an earlier life. */
-export function buildWorld(
-  settings: SwarmSettings,
-  random: SimRandom,
-  options: RunOptions,
-): World {
+export function buildWorld(settings: SwarmSettings, random: SimRandom, options: RunOptions): World {
   const world = new World({
     layout: settings.layout,
     protections: options.without.length === 0 ? allProtections : without(...options.without),
@@ -97,7 +93,12 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
   for (const node of world.nodes) {
     simulator.schedule(starts.between(0, 300), () => node.startAgent())
   }
-  const ledger = startClients(world, new Balancer(world), settings.workload, random.split('clients'))
+  const ledger = startClients(
+    world,
+    new Balancer(world),
+    settings.workload,
+    random.split('clients'),
+  )
   const faultsRandom = random.split('faults')
   const injector = new FaultInjector(world, settings.faults, faultsRandom, settings.faultsUntilMs)
   await simulator.runUntil(settings.faultsUntilMs)

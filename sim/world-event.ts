@@ -75,6 +75,11 @@ export type WorldEvent =
       readonly node: NodeName
       readonly upstream: NodeName
       readonly upstreamEpoch: Epoch
+      /** The primary waits for this standby: its walsender has a priority. */
+      readonly isListed: boolean
+      readonly promise: Epoch | null
+      /** Epoch in which the primary's timeline was born. */
+      readonly birthEpoch: Epoch | null
     }
   | {
       readonly kind: 'seal-answered'

@@ -28,8 +28,14 @@ export class Promises implements Checker {
     // Sealed as a primary means stopped: it must not acknowledge anything itself either.
     if (event.kind !== 'flush-reported' && event.kind !== 'acknowledged') return null
     const upstreamEpoch = event.kind === 'acknowledged' ? event.epoch : event.upstreamEpoch
-    const promise = this.#sealedFor.get(event.node) ?? null
-    return checkPromiseKept(event.node, 'acknowledged to', promise, upstreamEpoch)
+    const sealedFor = this.#sealedFor.get(event.node) ?? null
+    const kept = checkPromiseKept(event.node, 'acknowledged to', sealedFor, upstreamEpoch)
+    if (kept !== null || event.kind === 'acknowledged') return kept
+    // PostgreSQL connects again by itself, also to a server that has become primary once more. Such a
+    // standby must count nowhere before its agent has promised. A primary may go on in later epochs
+    // with the timeline that its followers promised.
+    const { node, isListed, promise, birthEpoch } = event
+    return isListed && birthEpoch !== null ? checkPromiseMade(node, promise, birthEpoch) : null
   }
 
   #attached(event: Extract<WorldEvent, { kind: 'attached' }>): Violation | null {
@@ -37,8 +43,7 @@ export class Promises implements Checker {
     if (upstreamEpoch === null) return null
     const sealedFor = this.#sealedFor.get(node) ?? null
     const kept = checkPromiseKept(node, deeds[how], sealedFor, upstreamEpoch)
-    if (kept !== null || birthEpoch === null) return kept
-    // A primary may go on in later epochs with the timeline that its followers promised.
+    if (kept !== null || birthEpoch === null || how === 'stream') return kept
     return checkPromiseMade(node, promise, birthEpoch)
   }
 

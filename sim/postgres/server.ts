@@ -51,7 +51,6 @@ export class SimServer {
   #config: ServerConfig
   /** What SHOW prints in a new transaction of pgherd's own session. */
   shownSync: SyncSetting
-  #checkpointerList: SyncList = emptyList
   #lettingIn: 'nobody' | 'somebody' = 'nobody'
   #flushing: FlushWaiter[] = []
   #isFlushScheduled = false
@@ -110,33 +109,38 @@ export class SimServer {
 
   /** SIGHUP: the postmaster reads the file, then tells each process, which reads it in its own time. */
   reload(): void {
-    this.#later(() => {
+    this.process.schedule(this.draw(this.world.physics.reload), () => {
       const { config } = this.directory
       if (config === null) return
       this.#config = config
-      this.#later(() => this.#reloadCheckpointer())
-      this.#later(() => {
-        if (this.directory.config !== null) this.shownSync = this.directory.config.sync
+      this.#signal(() => this.#reloadCheckpointer())
+      this.#signal(() => {
+        this.shownSync = this.directory.config?.sync ?? this.shownSync
       })
-      if (this.role === 'standby') this.#later(() => this.#retarget())
-      for (const walsender of this.walsenders) this.#later(() => this.#reloadWalsender(walsender))
+      if (this.role === 'standby') this.#signal(() => this.#retarget())
+      for (const walsender of this.walsenders) walsender.signal(this.#reloadDelay())
     })
   }
 
-  #later(action: () => void): void {
+  #signal(handle: () => void): void {
+    this.process.schedule(this.#reloadDelay().delayMs, handle)
+  }
+
+  /** When a signalled process handles its SIGHUP; a stalled one does nothing else before, either. */
+  #reloadDelay(): { readonly delayMs: number; readonly isStalled: boolean } {
     const { reload, reloadStall, reloadStallRate } = this.world.physics
     const isStalled = this.random.chance(reloadStallRate)
-    this.process.schedule(this.draw(isStalled ? reloadStall : reload), action)
+    return { delayMs: this.draw(isStalled ? reloadStall : reload), isStalled }
   }
 
   #reloadCheckpointer(): void {
     if (this.directory.config === null || !this.isUp) return
-    this.#checkpointerList = listOf(this.directory.config.sync)
-    this.sync.useInCheckpointer(this.#checkpointerList)
+    this.sync.useInCheckpointer(listOf(this.directory.config.sync))
     this.#tellLists()
   }
 
-  #reloadWalsender(walsender: SimWalsender): void {
+  /** A walsender has handled its SIGHUP. */
+  walsenderReloaded(walsender: SimWalsender): void {
     if (this.directory.config === null || !this.walsenders.includes(walsender)) return
     walsender.use(listOf(this.directory.config.sync))
     this.#tellLists()
@@ -410,13 +414,18 @@ export class SimServer {
     this.sync.afterReport(walsender.list, standbys)
   }
 
-  reportedFlush(upstream: SimServer): void {
+  reportedFlush(walsender: SimWalsender): void {
+    const { upstream } = walsender
     if (upstream.role !== 'primary') return
-    this.world.emit({
+    const { world, node } = this
+    world.emit({
       kind: 'flush-reported',
-      node: this.node,
+      node,
       upstream: upstream.node,
       upstreamEpoch: upstream.epoch,
+      isListed: walsender.syncPriority > 0,
+      promise: world.promiseOf(node),
+      birthEpoch: world.birthEpochOf(upstream.directory.wal.tip.timeline),
     })
   }
 

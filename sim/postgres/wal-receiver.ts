@@ -66,7 +66,7 @@ export class WalReceiver {
   report(): void {
     const { walsender, server } = this
     if (walsender === null) return
-    server.reportedFlush(walsender.upstream)
+    server.reportedFlush(walsender)
     const { endLsn } = server.directory.wal.flushedTip
     walsender.report({ flushLsn: endLsn, replayLsn: endLsn })
   }

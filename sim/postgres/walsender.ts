@@ -27,6 +27,9 @@ export class SimWalsender implements SyncStandby {
   #sentCount: number
   #isOver = false
   #silentSinceMs: number | null = null
+  #isReloadPending = false
+  /** Until then the process does not get to run: it neither reloads, nor sends, nor reads. */
+  #stalledUntilMs = 0
 
   constructor(upstream: SimServer, receiver: WalReceiver, sentCount: number) {
     this.pid = upstream.world.nextPid()
@@ -66,9 +69,35 @@ export class SimWalsender implements SyncStandby {
     this.list = list
   }
 
+  /** SIGHUP arrives; it is handled after `delayMs`, and in any case before the next report is read. */
+  signal(options: { readonly delayMs: number; readonly isStalled: boolean }): void {
+    const { delayMs, isStalled } = options
+    this.#isReloadPending = true
+    if (isStalled) this.#stalledUntilMs = this.upstream.world.simulator.nowMs + delayMs
+    this.#schedule(delayMs, () => this.#reload())
+  }
+
+  #reload(): void {
+    if (!this.#isReloadPending || this.#isOver) return
+    this.#isReloadPending = false
+    this.upstream.walsenderReloaded(this)
+  }
+
+  get #stallMs(): number {
+    return this.#stalledUntilMs - this.upstream.world.simulator.nowMs
+  }
+
+  #schedule(delayMs: number, action: () => void): void {
+    this.upstream.process.schedule(delayMs, action)
+  }
+
   /** Sends what has been flushed and not sent yet. */
   sendNew(): void {
     if (this.#isOver) return
+    if (this.#stallMs > 0) {
+      this.#schedule(this.#stallMs, () => this.sendNew())
+      return
+    }
     const { wal } = this.upstream.directory
     if (wal.flushedCount > this.#sentCount) {
       this.#toStandby.send(wal.entries.slice(this.#sentCount, wal.flushedCount))
@@ -109,6 +138,12 @@ export class SimWalsender implements SyncStandby {
 
   #hear(report: FlushReport): void {
     if (this.#isOver) return
+    if (this.#stallMs > 0) {
+      this.#schedule(this.#stallMs, () => this.#hear(report))
+      return
+    }
+    // The loop of a walsender looks at its signals before it reads replies.
+    this.#reload()
     this.flushLsn = report.flushLsn
     this.replayLsn = report.replayLsn
     this.upstream.heard(this)

@@ -48,7 +48,7 @@ const handlers: { readonly [Kind in ActionKind]: Handler<Kind> } = {
     election.recordElection(node, action, decision),
   'fetch-wal': ({ node }, action) => election.fetchWal(node, action),
   promote: ({ node, decision }, action) => election.promote(node, action, decision),
-  'prove-list': ({ node }, action) => election.proveList(node, action),
+  'prove-list': ({ node, listChange }, action) => election.proveList(node, action, listChange),
   open: ({ node, decision, listChange }, action) => {
     listChange.reset()
     return election.open(node, action, decision)

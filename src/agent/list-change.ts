@@ -9,6 +9,7 @@ import type { Facts } from '../core/facts.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { lagBytes } from '../core/lsn.ts'
 import type { Incarnation, MonotonicMs } from '../core/names.ts'
+import { birthEpochOf } from '../core/position.ts'
 import type { Versioned } from '../core/store-view.ts'
 import type { SyncList, SyncRecord } from '../core/sync-list.ts'
 import {
@@ -75,12 +76,30 @@ export class ListChange {
     return this.#proceed(record, facts)
   }
 
+  /**
+   * The same for a primary that is not open yet and waits for its list: a member that does not come
+   * must not keep it closed for ever. A list that every process has used since the start needs no steps.
+   * @returns true while a change is under way; the gate has to wait for its end
+   */
+  async advanceBeforeOpening(facts: Facts): Promise<boolean> {
+    const record = facts.store?.sync?.value
+    if (record === undefined) return false
+    const isSettled = this.#node.memory.isListFresh || record.lists.length === 1
+    const isMemberLost = this.#standbys(facts).some(
+      ({ incarnation, fitness }) =>
+        fitness === 'lost' && record.target.members.includes(incarnation),
+    )
+    return !isSettled || isMemberLost ? this.advance(facts) : false
+  }
+
   /** Step 1. */
   async #begin(record: Versioned<SyncRecord>, wanted: SyncList): Promise<boolean> {
     const { leaseHold, protections } = this.#node
     const { value } = record
     const lists = protections['joint-list'] ? withList(value.lists, wanted) : [wanted]
     const kept = protections['keep-all-lists'] ? lists : [value.target, wanted]
+    // Before the write: one with an unknown outcome may still happen.
+    this.#node.memory.isListFresh = false
     const outcome = await leaseHold.write({
       sync: { expected: record.revision, value: { ...value, lists: kept, target: wanted } },
     })
@@ -180,13 +199,18 @@ export class ListChange {
     const { memory } = this.#node
     const { server, store, layout, nowMs, self } = facts
     if (server.kind !== 'primary' || store === null) return []
-    const target = store.sync?.value.target ?? emptyList
     const views: StandbyView[] = []
     const candidates = new Map<Incarnation, boolean>()
+    const record = store.sync?.value
+    const birthEpoch = record && birthEpochOf(record.timeline, record.timelines)
+    const target = record?.target ?? emptyList
     for (const node of layout.nodes) {
       const report = store.reports.get(node.name)?.value
       if (node.role !== 'data' || node.name === self.name || !report?.incarnation) continue
-      candidates.set(report.incarnation, report.isEvidence)
+      // A server connects again by itself to what was its primary once. It counts only when its agent
+      // has promised the epoch of this primary's timeline (safety.md 2.3 rule 2).
+      const isPromised = birthEpoch !== undefined && report.promise >= birthEpoch
+      candidates.set(report.incarnation, report.isEvidence && isPromised)
     }
     for (const member of target.members) {
       if (!candidates.has(member)) candidates.set(member, false)

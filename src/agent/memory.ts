@@ -26,6 +26,11 @@ export type Memory = {
   election: { epoch: Epoch; answers: Map<NodeName, MemberAnswer> } | null
   gateLsn: Lsn | null
   startedBy: 'promotion' | 'restart' | null
+  /**
+   * Every process of the server has used the record's target since this agent started or promoted it:
+   * then a flush past the first record proves the target, and nothing else has to be waited for.
+   */
+  isListFresh: boolean
   history: TimelineHistory | null
   following: Following | null
   rewindFailedEpoch: Epoch | null
@@ -60,6 +65,7 @@ export function emptyMemory(clock: Clock): Memory {
     election: null,
     gateLsn: null,
     startedBy: null,
+    isListFresh: false,
     history: null,
     following: null,
     rewindFailedEpoch: null,

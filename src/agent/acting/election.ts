@@ -19,11 +19,13 @@ import {
 import { electedList } from '../../core/sync-plan.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { SealAnswer, SealRequest } from '../../ports/peers.ts'
+import type { ListChange } from '../list-change.ts'
 import type { Node } from '../node.ts'
 import { configure, count, dataOf, factsOf, upstreamTo } from '../node.ts'
 import { observe } from '../observe.ts'
 import { seal } from '../sealing.ts'
 import { releaseOperands } from './lease.ts'
+import { keepSlots } from './serving.ts'
 import { fail } from './start.ts'
 
 /** Longest time a promotion may take before the node gives up; replay backlog is the only long part. */
@@ -180,6 +182,7 @@ export async function promote(
     await ports.localState.save({ primaryEpoch: action.epoch })
     if (!(await leaseHold.arm())) return null
     memory.startedBy = 'promotion'
+    memory.isListFresh = true
     memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn
     const wanted = node.protections['unique-timelines'] ? action.record.timeline : asTimeline(0)
     return postgres.promote(wanted, promoteMsMax)
@@ -213,10 +216,22 @@ export async function promote(
 }
 
 /** Rule 7d: brings PostgreSQL to the record's target and looks how far its members have flushed. */
-export async function proveList(node: Node, action: ActionOf<'prove-list'>): Promise<void> {
+export async function proveList(
+  node: Node,
+  action: ActionOf<'prove-list'>,
+  listChange: ListChange,
+): Promise<boolean> {
   const { memory, leaseHold, protections, layout } = node
   const { server } = memory
-  if (server.kind !== 'primary') return
+  if (server.kind !== 'primary') return false
+  // A former agent may have promoted this server and died before it did these.
+  if (memory.history === null)
+    memory.history = await dataOf(node).postgres.history(layout.plan.ttlMs)
+  await keepSlots(node)
+  if (await node.lock.run(() => listChange.advanceBeforeOpening(factsOf(node)))) {
+    memory.gateLsn = null
+    return true
+  }
   const { target } = action.record
   const sync = { kind: 'list', list: target } as const
   if (memory.config === null || server.syncSettingText !== renderSyncSetting(sync)) {
@@ -234,6 +249,7 @@ export async function proveList(node: Node, action: ActionOf<'prove-list'>): Pro
       })
     }
   }
+  return false
 }
 
 /** The record holds the target alone, the lease says serving, and only then clients get in. */

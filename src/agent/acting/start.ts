@@ -133,6 +133,7 @@ export function startPrimary(
       await dataOf(node).postgres.start('primary', startMsMax)
       memory.directory = null
       memory.startedBy = 'restart'
+      memory.isListFresh = true
       memory.history = await dataOf(node).postgres.history(fastStopMs)
       await observe(node)
       node.reportWaker.notify()
@@ -193,6 +194,7 @@ export function resetPrimaryMemory(node: Node): void {
   memory.isOpen = false
   memory.gateLsn = null
   memory.startedBy = null
+  memory.isListFresh = false
   memory.history = null
   memory.switchover = null
   memory.lostSinceMs.clear()
