@@ -48,8 +48,15 @@ export class Session {
   constructor(options: PostgresOptions, name: string, settings: SessionSettings = {}) {
     this.#options = options
     this.#name = name
-    // Our own bookkeeping never waits for standbys.
-    this.#settings = { synchronous_commit: 'local', ...settings }
+    // Our own bookkeeping never waits for standbys, and what operators set for clients is not for us.
+    this.#settings = {
+      synchronous_commit: 'local',
+      statement_timeout: '60s',
+      idle_session_timeout: '0',
+      default_transaction_read_only: 'off',
+      search_path: 'pg_catalog',
+      ...settings,
+    }
   }
 
   /**
@@ -118,7 +125,7 @@ export class Session {
   async #connect(deadlineMs: number): Promise<Open> {
     const { socketDirectory, port, secrets } = this.#options
     const socket = new Socket()
-    const settings = Object.entries({ ...this.#settings, statement_timeout: '60s' })
+    const settings = Object.entries(this.#settings)
     const client = new pg.Client({
       host: socketDirectory,
       port,

@@ -102,9 +102,13 @@ export function refusedParameters(options: PostgresOptions): readonly string[] {
     'include_dir',
     'include_if_exists',
     'promote_trigger_file',
-    'recovery_target',
+    // A standby that may not replay all it has can neither be measured nor promoted.
+    'recovery_min_apply_delay',
   ])
-  return Object.keys(options.parameters).filter((name) => managed.has(name.toLowerCase()))
+  return Object.keys(options.parameters).filter((name) => {
+    const lower = name.toLowerCase()
+    return managed.has(lower) || lower.startsWith('recovery_target')
+  })
 }
 
 /** postgresql.conf of a node. */
