@@ -56,19 +56,23 @@ export function parseVersion(
  * @throws PgherdError PGHERD_HAPROXY_CONFIG with HAProxy's own words
  */
 export async function validateConfig(binary: string, configFile: string): Promise<void> {
-  const result = await exec(binary, ['-c', '-q', '-f', configFile], { timeout: toolTimeoutMs })
+  const result = await exec(binary, ['-c', '-f', configFile], { timeout: toolTimeoutMs })
   if (result.exitCode === 0) return
-  const words = result.stderr
-    .split('\n')
-    .filter((line) => line.includes('[ALERT]'))
-    .map((line) => line.replace(/^\[ALERT\]\s*\(\d+\) : (config : )?/, ''))
   throw new PgherdError({
     code: 'PGHERD_HAPROXY_CONFIG',
     reason: 'configuration',
     message: `HAProxy does not accept ${configFile}`,
-    because: words[0] ?? `exit code ${String(result.exitCode)}`,
+    because: firstAlert(result.stderr) ?? `exit code ${String(result.exitCode)}`,
     hint: 'correct the balancer settings of the spec; the old configuration stays in use',
   })
+}
+
+/** The first complaint in HAProxy's output, which names the cause; the later ones only follow from it. */
+export function firstAlert(output: string): string | null {
+  const alert = output
+    .split('\n')
+    .find((line) => line.includes('[ALERT]') && !line.includes('has no server available'))
+  return alert?.replace(/^\[ALERT\]\s*\(\d+\) : (config : )?/, '') ?? null
 }
 
 export type HaproxyFiles = {

@@ -11,7 +11,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import { ProxyError } from '../../ports/proxy.ts'
 import type { Proxy, ProxyState } from '../../ports/proxy.ts'
-import { endHaproxy, findHaproxy, startHaproxy, validateConfig } from './program.ts'
+import { endHaproxy, findHaproxy, firstAlert, startHaproxy, validateConfig } from './program.ts'
 import type { HaproxyFiles, RunningHaproxy } from './program.ts'
 import { renderClosedState, renderConfig, writeProxy } from './render.ts'
 import { parseServersState, sendCommand } from './runtime-api.ts'
@@ -167,13 +167,7 @@ async function untilEnded(
 /** What HAProxy complained about since `offset` of its log; otherwise `fallback`. */
 async function lastWords(logFile: string, offset: number, fallback: string): Promise<string> {
   const log = await readFile(logFile).catch(() => Buffer.alloc(0))
-  const alert = log
-    .subarray(offset)
-    .toString('utf8')
-    .split('\n')
-    .filter((line) => line.includes('[ALERT]') && !line.includes('has no server available'))
-    .at(-1)
-  return alert?.replace(/^\[ALERT\]\s*\(\d+\) : (config : )?/, '') ?? fallback
+  return firstAlert(log.subarray(offset).toString('utf8')) ?? fallback
 }
 
 /** The log only grows while HAProxy runs; a large one is cut before the next start. Returns its length. */

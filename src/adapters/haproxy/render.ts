@@ -46,8 +46,9 @@ export function renderConfig(layout: ClusterLayout, settings: HaproxySettings): 
 export function renderClosedState(layout: ClusterLayout): string {
   const lines = dataNodesOf(layout).map((node, index) =>
     [
-      ...[proxyId.write, writeProxy, index + 1, node.name, '-', 0, 0, 1, 1, 1, 0, 2, 0, 6, 0, 0, 0],
-      ...['-', node.postgresPort, '-', 0, node.apiPort, '-', '-', node.apiPort],
+      ...[proxyId.write, writeProxy, index + 1, node.name, '-', 0, 0, 1, 1, 1],
+      // Status 8 is "connection problem". With 0, "unknown", HAProxy 2.6 ignores what later checks find.
+      ...[8, 2, 0, 6, 0, 1, 1, '-', node.postgresPort, '-', 0, node.apiPort, '-', '-', 0],
     ].join(' '),
   )
   return `1\n# ${stateColumns.join(' ')}\n${lines.join('\n')}\n`

@@ -1,0 +1,405 @@
+// The proxy on a real HAProxy, in front of servers and agents that do as the test says.
+
+import { createServer as createHttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { checkHaproxy, validateConfig } from '../../src/adapters/haproxy/program.ts'
+import { createHaproxy } from '../../src/adapters/haproxy/proxy.ts'
+import type { HaproxyOptions } from '../../src/adapters/haproxy/proxy.ts'
+import { systemClock } from '../../src/adapters/system/clock.ts'
+import type { ClusterLayout, NodeLayout } from '../../src/core/cluster-layout.ts'
+import { asNodeName } from '../../src/core/names.ts'
+import type { ClusterName } from '../../src/core/names.ts'
+import { timingPlans } from '../../src/core/timing-plan.ts'
+import type { Journal } from '../../src/ports/journal.ts'
+import type { Proxy } from '../../src/ports/proxy.ts'
+import { isProcessAlive } from '../../src/host/process-table.ts'
+import type { PgherdError } from '../../src/lib/errors.ts'
+import { eventually } from '../support/eventually.ts'
+import { freePorts } from '../support/free-ports.ts'
+
+const pg0 = asNodeName('pg-0')
+const pg1 = asNodeName('pg-1')
+const deadlineMs = 2000
+
+/** A server that says its name to whoever connects, and an agent that answers role checks. */
+class FakeNode {
+  isPrimary = false
+  isStandby = false
+  checkCount = 0
+  readonly name: string
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server
+  #agent: HttpServer | null = null
+  readonly #apiPort: number
+
+  constructor(name: string, apiPort: number) {
+    this.name = name
+    this.#apiPort = apiPort
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => this.#sockets.delete(socket))
+      socket.write(name)
+    })
+  }
+
+  async start(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+    await this.startAgent()
+  }
+
+  startAgent(): Promise<void> {
+    const agent = createHttpServer((request, response) => {
+      this.checkCount += 1
+      const isYes = request.url === '/primary' ? this.isPrimary : this.isStandby
+      response.writeHead(isYes ? 200 : 503, { 'content-length': 0 }).end()
+    })
+    this.#agent = agent
+    return new Promise((resolve) => agent.listen(this.#apiPort, '127.0.0.1', resolve))
+  }
+
+  stopAgent(): Promise<void> {
+    const agent = this.#agent
+    agent?.closeAllConnections()
+    return new Promise((resolve) => (agent === null ? resolve() : agent.close(() => resolve())))
+  }
+
+  async stop(): Promise<void> {
+    await this.stopAgent()
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+type Session = { readonly server: string; readonly closed: Promise<number>; end(): void }
+
+let directory: string
+let layout: ClusterLayout
+let nodes: readonly [FakeNode, FakeNode]
+let proxies: Proxy[]
+let sessions: Session[]
+const logged: string[] = []
+const journal: Journal = { record: () => undefined, log: (_level, text) => logged.push(text) }
+
+const portOf = (kind: 'write' | 'read') => layout.endpoints[kind]?.port ?? 0
+
+/** Opens a session; resolves with the server behind it, or null when there was none. */
+function open(kind: 'write' | 'read'): Promise<Session | null> {
+  return new Promise((resolve) => {
+    const socket = connect(portOf(kind), '127.0.0.1')
+    let session: Session | null = null
+    const closed = new Promise<number>((close) => {
+      socket.on('close', () => {
+        close(performance.now())
+        if (session === null) resolve(null)
+      })
+    })
+    socket.on('error', () => undefined)
+    socket.once('data', (name: Buffer) => {
+      session = { server: name.toString(), closed, end: () => socket.destroy() }
+      sessions.push(session)
+      resolve(session)
+    })
+  })
+}
+
+const whereTo = async (kind: 'write' | 'read') => {
+  const session = await open(kind)
+  session?.end()
+  return session?.server ?? null
+}
+
+function optionsFor(changes: Partial<HaproxyOptions> = {}): HaproxyOptions {
+  const file = (name: string) => path.join(directory, name)
+  return {
+    binary: 'haproxy',
+    layout,
+    bindHost: '127.0.0.1',
+    connectionsMax: 100,
+    directory,
+    configFile: file('haproxy.cfg'),
+    stateFile: file('haproxy.state'),
+    pidFile: file('haproxy.pid'),
+    socketPath: file('haproxy.sock'),
+    logFile: file('haproxy.log'),
+    ...changes,
+  }
+}
+
+async function startProxy(changes: Partial<HaproxyOptions> = {}): Promise<Proxy> {
+  const proxy = createHaproxy(systemClock, journal, optionsFor(changes))
+  proxies.push(proxy)
+  proxy.start()
+  await eventually('HAProxy runs', () => proxy.state().kind === 'running')
+  return proxy
+}
+
+const pidOf = async () => Number(await readFile(path.join(directory, 'haproxy.pid'), 'utf8'))
+
+beforeEach(async () => {
+  directory = await mkdtemp(path.join(os.tmpdir(), 'pgherd-haproxy-'))
+  proxies = []
+  sessions = []
+  logged.length = 0
+  const [db0, db1, api0, api1, write, read] = await freePorts(6)
+  const node = (name: string, postgresPort: number, apiPort: number): NodeLayout => ({
+    name: asNodeName(name),
+    role: 'data',
+    host: '127.0.0.1',
+    postgresPort,
+    apiPort,
+    storeClientPort: null,
+    storePeerPort: null,
+    isVoter: false,
+    noFailover: false,
+  })
+  layout = {
+    cluster: 'main' as ClusterName,
+    durability: 'quorum',
+    syncStandbys: 1,
+    plan: timingPlans.fast,
+    nodes: [node('pg-0', db0!, api0!), node('pg-1', db1!, api1!)],
+    endpoints: {
+      write: { host: '127.0.0.1', port: write! },
+      read: { host: '127.0.0.1', port: read! },
+    },
+  }
+  nodes = [new FakeNode('pg-0', api0!), new FakeNode('pg-1', api1!)]
+  await nodes[0].start(db0!)
+  await nodes[1].start(db1!)
+})
+
+afterEach(async () => {
+  for (const session of sessions) session.end()
+  for (const proxy of proxies) await proxy.stop()
+  for (const node of nodes) await node.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+describe('haproxy: checks alone', () => {
+  it('lead writes to the primary, and at no moment to anybody else', async () => {
+    const proxy = createHaproxy(systemClock, journal, optionsFor())
+    proxies.push(proxy)
+    proxy.start()
+    const seen = new Set<string | null>()
+    while (proxy.state().kind !== 'running') seen.add(await whereTo('write'))
+    for (let attempt = 0; attempt < 50; attempt += 1) seen.add(await whereTo('write'))
+    expect([...seen]).toEqual([null])
+    nodes[0].isPrimary = true
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+  })
+
+  it('cut the sessions of a primary that says no longer to be one', async () => {
+    nodes[0].isPrimary = true
+    await startProxy()
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+    const session = await open('write')
+    nodes[0].isPrimary = false
+    nodes[1].isPrimary = true
+    const changedAtMs = performance.now()
+    const cutAfterMs = (await session!.closed) - changedAtMs
+    expect(cutAfterMs).toBeLessThan(3000)
+    expect(await whereTo('write')).toBe('pg-1')
+  })
+
+  it('keep sessions while an agent is started again', async () => {
+    nodes[0].isPrimary = true
+    await startProxy()
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+    const session = await open('write')
+    let isCut = false
+    void session!.closed.then(() => (isCut = true))
+    await nodes[0].stopAgent()
+    const before = nodes[0].checkCount
+    await systemClock.sleep(150)
+    await nodes[0].startAgent()
+    await eventually('checked again', () => nodes[0].checkCount > before + 3)
+    expect(isCut).toBe(false)
+    expect(await whereTo('write')).toBe('pg-0')
+  })
+
+  it('lead reads to standbys, and to the primary when there is none', async () => {
+    nodes[0].isPrimary = true
+    nodes[1].isStandby = true
+    await startProxy()
+    await eventually('reads reach only pg-1', async () => {
+      const places = [await whereTo('read'), await whereTo('read'), await whereTo('read')]
+      return places.every((place) => place === 'pg-1')
+    })
+    nodes[1].isStandby = false
+    await eventually('reads reach pg-0', async () => (await whereTo('read')) === 'pg-0')
+  })
+})
+
+describe('haproxy: told by the agent', () => {
+  it('switches and cuts within milliseconds, and reports how long it took', async () => {
+    const proxy = await startProxy()
+    const switchMs: number[] = []
+    const cutMs: number[] = []
+    for (let turn = 0; turn < 20; turn += 1) {
+      const [from, to] = turn % 2 === 0 ? [pg0, pg1] : [pg1, pg0]
+      const [old, next] = turn % 2 === 0 ? nodes : [nodes[1], nodes[0]]
+      old.isPrimary = true
+      next.isPrimary = false
+      await proxy.routeWrites(from, deadlineMs)
+      const session = await open('write')
+      expect(session!.server).toBe(from)
+      // The checks see the new roles only after the switch.
+      const startedAtMs = performance.now()
+      await proxy.routeWrites(to, deadlineMs)
+      switchMs.push(performance.now() - startedAtMs)
+      old.isPrimary = false
+      next.isPrimary = true
+      cutMs.push((await session!.closed) - startedAtMs)
+      expect(await whereTo('write')).toBe(to)
+    }
+    const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? 0
+    console.log(
+      `switch: median ${median(switchMs).toFixed(1)} ms, worst ${Math.max(...switchMs).toFixed(1)} ms; ` +
+        `old session cut: median ${median(cutMs).toFixed(1)} ms, worst ${Math.max(...cutMs).toFixed(1)} ms`,
+    )
+    expect(median(switchMs)).toBeLessThan(50)
+  })
+
+  it('nobody means nobody, and checks still win afterwards', async () => {
+    const proxy = await startProxy()
+    await proxy.routeWrites(pg0, deadlineMs)
+    await proxy.routeWrites(null, deadlineMs)
+    expect(await whereTo('write')).toBeNull()
+    nodes[1].isPrimary = true
+    await eventually('a check opens pg-1', async () => (await whereTo('write')) === 'pg-1')
+  })
+
+  it('a node that was opened against its checks is closed by them', async () => {
+    const proxy = await startProxy()
+    await proxy.routeWrites(pg1, deadlineMs)
+    expect(await whereTo('write')).toBe('pg-1')
+    await eventually('checks close pg-1', async () => (await whereTo('write')) === null)
+  })
+
+  it('closes whoever a check has opened besides the holder', async () => {
+    nodes[0].isPrimary = true
+    nodes[1].isPrimary = true
+    const proxy = await startProxy()
+    await eventually('both are open', async () => {
+      const both = new Set([await whereTo('write'), await whereTo('write')])
+      return both.has('pg-0') && both.has('pg-1')
+    })
+    expect(await proxy.closeWritesExcept(pg1, deadlineMs)).toEqual(['pg-0'])
+    expect(await whereTo('write')).toBe('pg-1')
+    nodes[0].isPrimary = false
+    await eventually('pg-0 stays closed', async () => {
+      return (await proxy.closeWritesExcept(pg1, deadlineMs)).length === 0
+    })
+  })
+
+  it('an unknown node is an error, not silence', async () => {
+    const proxy = await startProxy()
+    await expect(proxy.routeWrites(asNodeName('pg-9'), deadlineMs)).rejects.toThrow(
+      /No such server/,
+    )
+  })
+})
+
+describe('haproxy: the process', () => {
+  it('is started again when it dies, closed, and says so', async () => {
+    const proxy = await startProxy()
+    const first = await pidOf()
+    let startCount = 0
+    proxy.onStarted(() => (startCount += 1))
+    process.kill(first, 'SIGKILL')
+    await eventually('it runs again', () => startCount === 1)
+    expect(await pidOf()).not.toBe(first)
+    expect(logged.join('\n')).toContain('HAProxy ended (SIGKILL)')
+    expect(await whereTo('write')).toBeNull()
+  })
+
+  it('outlives its agent; the next agent takes it over without cutting anybody', async () => {
+    nodes[0].isPrimary = true
+    await startProxy()
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+    const session = await open('write')
+    const pid = await pidOf()
+    const second = await startProxy()
+    expect(await pidOf()).toBe(pid)
+    await second.routeWrites(pg0, deadlineMs)
+    let isCut = false
+    void session!.closed.then(() => (isCut = true))
+    await systemClock.sleep(50)
+    expect(isCut).toBe(false)
+    // The process that was taken over is watched as well.
+    let startCount = 0
+    second.onStarted(() => (startCount += 1))
+    process.kill(pid, 'SIGKILL')
+    await eventually('it runs again', () => startCount === 1)
+  })
+
+  it('takes a new configuration over without dropping sessions', async () => {
+    nodes[0].isPrimary = true
+    const first = await startProxy()
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+    const session = await open('write')
+    const pid = await pidOf()
+    // As an agent does that is killed: it leaves HAProxy alone.
+    proxies.splice(proxies.indexOf(first), 1)
+    await startProxy({ connectionsMax: 50 })
+    expect(await pidOf()).not.toBe(pid)
+    expect(await whereTo('write')).toBe('pg-0')
+    let isCut = false
+    void session!.closed.then(() => (isCut = true))
+    await systemClock.sleep(100)
+    expect(isCut).toBe(false)
+    session!.end()
+    await eventually('the old process ends', () => !isProcessAlive(pid))
+    await first.stop()
+  })
+
+  it('a taken port is named, and tried again until it is free', async () => {
+    const squatter = createServer()
+    await new Promise<void>((resolve) => squatter.listen(portOf('write'), '127.0.0.1', resolve))
+    const proxy = createHaproxy(systemClock, journal, optionsFor())
+    proxies.push(proxy)
+    proxy.start()
+    await eventually('it fails', () => proxy.state().kind === 'failed')
+    expect(JSON.stringify(proxy.state())).toContain(`127.0.0.1:${String(portOf('write'))}`)
+    await new Promise((resolve) => squatter.close(resolve))
+    await eventually('it runs', () => proxy.state().kind === 'running')
+  })
+
+  it('leaves nothing behind when it is stopped', async () => {
+    const proxy = await startProxy()
+    const pid = await pidOf()
+    await proxy.stop()
+    expect(isProcessAlive(pid)).toBe(false)
+    await expect(readFile(path.join(directory, 'haproxy.sock'))).rejects.toThrow('ENOENT')
+    await expect(proxy.routeWrites(pg0, deadlineMs)).rejects.toThrow()
+  })
+})
+
+describe('haproxy: the program', () => {
+  it('is found and new enough', async () => {
+    expect(await checkHaproxy('haproxy')).toMatch(/^\d+\.\d+/)
+  })
+
+  it('a missing program is an error with a next step', async () => {
+    await expect(checkHaproxy('/nonexistent/haproxy')).rejects.toMatchObject({
+      code: 'PGHERD_NO_HAPROXY',
+      hint: 'install HAProxy 2.4 or newer (Debian: apt-get install haproxy)',
+    })
+  })
+
+  it('a configuration that it does not accept is refused with its own words', async () => {
+    const file = path.join(directory, 'bad.cfg')
+    await writeFile(file, 'listen x\n  bind 127.0.0.1:1\n  wat\n')
+    const refused = validateConfig('haproxy', file)
+    await expect(refused).rejects.toMatchObject({ code: 'PGHERD_HAPROXY_CONFIG' })
+    const error: unknown = await refused.catch((thrown: unknown) => thrown)
+    expect((error as PgherdError).because).toMatch(/wat/)
+  })
+})
