@@ -1,10 +1,10 @@
 // pgherd spec and explain: what the cluster is to be, and what could be set.
 
 import { readFile } from 'node:fs/promises'
-import { stringify } from 'yaml'
 import { closest } from '../../config/closest.ts'
 import { type SettingExplanation, explainSettings } from '../../config/explain.ts'
 import { defaultSpec, loadSpec } from '../../config/load.ts'
+import { renderSpec } from '../../config/render.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import type { Command } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
@@ -48,12 +48,12 @@ async function specText(context: CommandContext): Promise<SpecText> {
   const { specFile, cluster } = context.selection
   if (specFile !== null) {
     const loaded = await loadSpec(specFile)
-    return { yaml: stringify(loaded.spec), loaded }
+    return { yaml: renderSpec(loaded), loaded }
   }
   const known = await context.services.runtime.clusters()
   if (known.length === 0 && cluster === null) {
     const loaded = defaultSpec()
-    return { yaml: stringify(loaded.spec), loaded }
+    return { yaml: renderSpec(loaded), loaded }
   }
   const { specFile: effective } = await openCluster(context)
   return { yaml: await readFile(effective, 'utf8'), loaded: await loadSpec(effective) }
