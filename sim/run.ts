@@ -35,6 +35,8 @@ export type RunResult = {
   readonly eventCount: number
   readonly virtualMs: number
   readonly ledger: Ledger
+  /** As the run left it. */
+  readonly world: World
   /** Primaries that opened, over all nodes. */
   readonly openingCount: number
   /** How long the healed cluster took to be whole; null when it was not asked to be. */
@@ -113,6 +115,7 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
     eventCount: simulator.eventCount,
     virtualMs: world.nowMs,
     ledger,
+    world,
     openingCount,
     recoveryMs,
   }
@@ -129,7 +132,7 @@ async function recover(
   const { simulator } = world
   const off = chooseOff(world, settings, random)
   injector.healAll(off)
-  await resumeAutomation(world)
+  resumeAutomation(world)
   const healedMs = world.nowMs
   const names = off.map((node) => node.name).join(', ')
   world.note('world', `HEALED${off.length === 0 ? '' : `, but ${names} stays off`}`)
@@ -164,14 +167,14 @@ function chooseOff(world: World, settings: SwarmSettings, random: SimRandom): re
   return canHavePrimary(world, alive) ? [off] : []
 }
 
-/** An operator who has paused automation resumes it; the request is repeated until it is kept. */
-async function resumeAutomation(world: World): Promise<void> {
-  if (world.store.control?.value.paused == null) return
+/** An operator who has paused automation resumes it. */
+function resumeAutomation(world: World): void {
   const { control } = world.store
+  const operator = world.nodes[0]?.name
+  if (control === null || control.value.paused === null || operator === undefined) return
   const value = { switchover: null, paused: null }
-  world.storeModel.transact(world.nodes[0]?.name as never, {
-    expect: { control: control?.revision ?? 0 },
+  world.storeModel.transact(operator, {
+    expect: { control: control.revision },
     put: { control: value },
   })
-  await Promise.resolve()
 }

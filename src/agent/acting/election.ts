@@ -170,10 +170,17 @@ export async function promote(
   const { memory, ports, leaseHold, chronicle, self } = node
   const { postgres } = dataOf(node)
   memory.stage = { state: 'promoting', detail: null }
+  if (node.protections['sealed-resume'] && !isDetached(node)) {
+    // Elected by a former agent of this node: whether it still has an upstream is not known.
+    const { systemId } = action.record
+    await seal(node, { systemId, epoch: action.epoch, candidate: self.name })
+    return
+  }
   const startedAtMs = ports.clock.monotonicMs()
   const got = await node.lock.run(async (): Promise<TimelineId | null> => {
     if (!leaseHold.isHeld() || ports.localState.get().promise !== action.epoch) return null
-    if (memory.server.kind !== 'standby' || memory.config?.upstream !== null) return null
+    if (memory.server.kind !== 'standby') return null
+    if (node.protections['sealed-resume'] && !isDetached(node)) return null
     await configure(node, {
       upstream: null,
       sync: { kind: 'list', list: action.record.target },
@@ -213,6 +220,12 @@ export async function promote(
     message: `${self.name} was promoted to timeline ${String(got)}.`,
     operands: { tookMs: ports.clock.monotonicMs() - startedAtMs, timeline: got },
   })
+}
+
+/** Whether this standby surely receives nothing and will not begin to. */
+function isDetached(node: Node): boolean {
+  const { server, config } = node.memory
+  return server.kind === 'standby' && config?.upstream === null && !server.isReceiving
 }
 
 /** Rule 7d: brings PostgreSQL to the record's target and looks how far its members have flushed. */

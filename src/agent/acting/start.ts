@@ -26,8 +26,11 @@ export function bootstrap(node: Node, action: ActionOf<'bootstrap'>): void {
     'bootstrap',
     async () => {
       const { postgres } = dataOf(node)
-      await postgres.discardStaged()
-      const systemId = await postgres.initialise(initialiseMsMax)
+      // An attempt before this one may have been recorded although its answer was lost: the same
+      // directory is offered again, never another one in its place.
+      const found = await postgres.inspect()
+      const systemId =
+        found.kind === 'staged' ? found.systemId : await postgres.initialise(initialiseMsMax)
       const incarnation = await ensureIncarnation(node)
       await node.ports.localState.save({ systemId, primaryEpoch: action.epoch })
       await promiseEpoch(node, action.epoch)
