@@ -67,8 +67,8 @@ export const layers: readonly Layer[] = [
   },
   {
     place: 'src/runtimes',
-    mayImport: ['src/core', 'src/ports', 'src/config', 'src/lib'],
-    packages: ['tinyexec'],
+    mayImport: ['src/core', 'src/ports', 'src/config', 'src/host', 'src/lib'],
+    packages: [],
     node: true,
   },
   {
