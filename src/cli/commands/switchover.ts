@@ -15,6 +15,7 @@ import { gatherEvents, noAnswerError, observeCluster } from '../observe-cluster.
 import { renderEvent } from '../render-event.ts'
 import { parseDuration, renderBytes, renderDuration } from '../render-quantity.ts'
 import { renderNodeTable } from '../render-status.ts'
+import { wrap } from '../render-table.ts'
 import { requestOfCluster } from '../request.ts'
 
 const timeoutDefaultMs = 60_000
@@ -119,7 +120,7 @@ function planLines(
   status: ClusterStatus,
   plan: string,
 ): readonly string[] {
-  const { messageStyle: style } = context.terminal
+  const { messageStyle: style, messageWidth } = context.terminal
   const lags = status.nodes
     .filter((node) => node.role === 'standby')
     .map(
@@ -128,11 +129,18 @@ function planLines(
   const blockers = status.reasons.map(
     (reason) => `${style.warn(style.symbols.warning)} ${reason.message}`,
   )
+  const pause =
+    `writes wait at ${writeAddress(status)} while the lease changes hands; sessions are cut and ` +
+    'connect again'
+  const entries = [
+    ['Plan', plan],
+    ['Lag', lags.join(', ')],
+    ['Pause', pause],
+  ] as const
   return [
-    `${style.bold('Plan')}    ${plan}`,
-    `${style.bold('Lag')}     ${lags.join(', ')}`,
-    `${style.bold('Pause')}   writes wait at ${writeAddress(status)} while the lease changes hands; sessions ` +
-      'are cut and connect again',
+    ...entries.flatMap(([title, text]) =>
+      wrap(`${style.bold(title.padEnd(7))} ${text}`, messageWidth, ' '.repeat(8)),
+    ),
     ...blockers,
   ]
 }

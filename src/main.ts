@@ -1,0 +1,31 @@
+// The program: argv to exit code, and the only place that sets it. Results must reach a pipe before the
+// process ends; a reader that went away is no error.
+
+import { installInterrupts } from './cli/interrupts.ts'
+import { runProgram } from './cli/program.ts'
+import { systemClock } from './adapters/system/clock.ts'
+import { exitCodes } from './lib/errors.ts'
+import { createRuntime, runAgent, version } from './wiring.ts'
+
+for (const stream of [process.stdout, process.stderr]) {
+  // `pgherd events | head`: the rest is not wanted.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.done)
+    throw error
+  })
+}
+
+const interrupts = installInterrupts(process, () => process.exit(exitCodes.interrupted))
+
+process.exitCode = await runProgram({
+  argv: process.argv.slice(2),
+  environment: process.env,
+  streams: process,
+  interrupts,
+  version,
+  services: () => ({
+    clock: systemClock,
+    runtime: createRuntime(process.env),
+    runAgent,
+  }),
+})
