@@ -244,7 +244,7 @@ function untilLeaseIsFreeMs(facts: Facts): number {
 function hello(node: Node): HelloAnswer {
   const { directory } = node.memory
   const hasData = directory !== null && directory.kind !== 'absent' && directory.kind !== 'staged'
-  return { report: reportOf(node), hasData }
+  return { report: reportOf(node), hasData, hasEverRunStore: node.ports.member.hasEverRun() }
 }
 
 async function events(node: Node, countMax: number): ReturnType<AgentApi['events']> {

@@ -276,7 +276,11 @@ function refusals(parts: Parts): Omit<AgentApi, 'role' | 'status' | 'events' | '
       const known = parts.mirror.view()?.lease?.value.epoch ?? (0 as Epoch)
       return { isConfirmed: known <= request.epoch, promise: 0 as Epoch }
     },
-    onHello: () => ({ report: reportOf(parts), hasData: false }),
+    onHello: () => ({
+      report: reportOf(parts),
+      hasData: false,
+      hasEverRunStore: parts.member.hasEverRun(),
+    }),
   }
 }
 

@@ -40,6 +40,11 @@ export type HelloAnswer = {
   readonly report: NodeReport
   /** True when this node holds a data directory (of any cluster). */
   readonly hasData: boolean
+  /**
+   * Whether this volume has ever been part of the store; a voter with an empty one asks, because it
+   * must not found a second store. Null: not known (an answer of an older version).
+   */
+  readonly hasEverRunStore: boolean | null
 }
 
 /** The peer could not be reached, was too slow, or did not prove that it belongs to the cluster. */

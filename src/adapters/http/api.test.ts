@@ -380,7 +380,8 @@ describe('peers', () => {
     expect(await peers.seal(node, request, 2000)).toEqual(sealed)
     const confirm = { systemId: request.systemId, epoch: request.epoch, holder: node, ttlMs: 1250 }
     expect(await peers.confirm(node, confirm, 2000)).toEqual({ isConfirmed: true, promise: 4 })
-    expect(await peers.hello(node, 2000)).toEqual({ report: makeReport(), hasData: true })
+    const hello = { report: makeReport(), hasData: true, hasEverRunStore: true }
+    expect(await peers.hello(node, 2000)).toEqual(hello)
   })
 
   it.each<[what: string, answer: unknown]>([

@@ -79,7 +79,12 @@ export function parseHelloAnswer(body: unknown): HelloAnswer {
   text(report, 'name')
   text(report, 'state')
   count(report, 'promise')
-  return { report: report as unknown as NodeReport, hasData: flag(fields, 'hasData') }
+  return {
+    report: report as unknown as NodeReport,
+    hasData: flag(fields, 'hasData'),
+    hasEverRunStore:
+      typeof fields['hasEverRunStore'] === 'boolean' ? fields['hasEverRunStore'] : null,
+  }
 }
 
 export function parseRequestAnswer(body: unknown): RequestAnswer {
