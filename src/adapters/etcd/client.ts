@@ -12,7 +12,7 @@ import { EtcdError } from './errors.ts'
 import { hedge, unavailable } from './hedge.ts'
 import { postJson, postStream } from './http.ts'
 import type { TransactionAnswer, TransactionRequest, KeyChange, WireObject } from './messages.ts'
-import { oneKey, parseTransactionAnswer, parseWatchLine, rangeOperation } from './messages.ts'
+import { parseTransactionAnswer, parseWatchLine, probeRequest } from './messages.ts'
 
 export type ClientTiming = Pick<TimingPlan, 'storeAttemptMs' | 'storeHedgeMs'>
 
@@ -51,16 +51,6 @@ export type EtcdClient = {
 
 /** How often an endpoint that failed is asked whether it is back. */
 const probeEveryMs = 500
-
-/**
- * A linearizable read of nothing: an endpoint must reach a majority to answer it. The range matters: a
- * transaction without one is answered from the endpoint's own memory (3.4 and 3.5, isTxnSerializable).
- */
-const probeRequest: TransactionRequest = {
-  compare: [],
-  success: [rangeOperation(oneKey('/pgherd/probe'), { count_only: true })],
-  failure: [],
-}
 
 /** @param endpoints the preferred one (usually the local one) first */
 export function createEtcdClient(endpoints: readonly Endpoint[], timing: ClientTiming): EtcdClient {

@@ -130,6 +130,7 @@ const statusSchema = z.object({
   dbSizeInUse: int64,
   leader: id64,
   raftIndex: int64,
+  errors: z.array(z.string()).default([]),
 })
 
 /** What one member says about itself; it needs nobody else for that. */
@@ -141,6 +142,8 @@ export type MemberStatus = {
   readonly databaseBytesInUse: number
   readonly revision: number
   readonly raftIndex: number
+  /** Its database reached the quota: no member takes writes any more. */
+  readonly isOutOfSpace: boolean
 }
 
 export function parseStatus(body: unknown): MemberStatus {
@@ -152,19 +155,13 @@ export function parseStatus(body: unknown): MemberStatus {
     databaseBytesInUse: status.dbSizeInUse,
     revision: status.header.revision,
     raftIndex: status.raftIndex,
+    isOutOfSpace: status.errors.some((error) => isNoSpaceOf(error, status.header.member_id)),
   }
 }
 
-const alarmsSchema = z.object({
-  alarms: z.array(z.object({ memberID: id64, alarm: z.string().default('NONE') })).default([]),
-})
-
-export type Alarm = { readonly memberId: string; readonly kind: string }
-
-export function parseAlarms(body: unknown): readonly Alarm[] {
-  return alarmsSchema
-    .parse(body)
-    .alarms.map(({ memberID, alarm }) => ({ memberId: memberID, kind: alarm }))
+/** `memberID:123 alarm:NOSPACE `, as 3.4 and 3.5 print it; every member lists the alarms of all. */
+function isNoSpaceOf(error: string, memberId: string): boolean {
+  return error.includes('alarm:NOSPACE') && error.includes(`memberID:${memberId}`)
 }
 
 export function encodeBase64(text: string): string {
@@ -224,4 +221,14 @@ export function wireRange({ start, end }: KeyRange): WireObject {
 /** The range of exactly one key. */
 export function oneKey(key: string): KeyRange {
   return { start: key, end: `${key}\0` }
+}
+
+/**
+ * A linearizable read of nothing: a member must reach a majority to answer it. The range matters: a
+ * transaction without one is answered from the member's own memory (3.4 and 3.5, isTxnSerializable).
+ */
+export const probeRequest: TransactionRequest = {
+  compare: [],
+  success: [rangeOperation(oneKey('/pgherd/probe'), { count_only: true })],
+  failure: [],
 }

@@ -1,0 +1,270 @@
+// The etcd member of one voter: started as a child of the agent, started again when it ends, built anew
+// when its directory is worthless. Implements ports/store-member.ts.
+
+import { lookup } from 'node:dns/promises'
+import { Agent } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ClusterLayout } from '../../core/cluster-layout.ts'
+import { nodeIn } from '../../core/cluster-layout.ts'
+import type { NodeName } from '../../core/names.ts'
+import type { FileOwner } from '../../host/files.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { Journal } from '../../ports/journal.ts'
+import type { Peers } from '../../ports/peers.ts'
+import type { StoreMember, StoreMemberState } from '../../ports/store-member.ts'
+import { findStore, prepareStart } from './member-admission.ts'
+import type { MemberCalls } from './member-calls.ts'
+import { createMemberCalls } from './member-calls.ts'
+import type { MemberDirectory } from './member-directory.ts'
+import { createMemberDirectory } from './member-directory.ts'
+import type { VoterAddress } from './member-flags.ts'
+import { isAddress, renderFlags, voterAddresses } from './member-flags.ts'
+import type { EtcdProcess } from './member-process.ts'
+import { rotateLog, startEtcdProcess } from './member-process.ts'
+import { classifyTrouble, restartDelayMs } from './member-trouble.ts'
+import { keepSmall } from './member-upkeep.ts'
+
+export type StoreMemberOptions = {
+  readonly layout: ClusterLayout
+  readonly node: NodeName
+  /** The member's own, absolute; made when missing. */
+  readonly directory: string
+  readonly logFile: string
+  /** The etcd program, by name or path; by default `etcd` in the path. */
+  readonly program?: string
+  /** Whom etcd runs as; null: as ourselves. */
+  readonly runAs: FileOwner | null
+  /** The other voters' agents are asked whether there ever was a store. */
+  readonly peers: Pick<Peers, 'hello'>
+  readonly log: Journal['log']
+}
+
+/** Between two looks at a member that is not ready yet, and at one that is. */
+const startingLookMs = 50
+const runningLookMs = 1000
+const lookTimeoutMs = 2000
+/** A member that says nothing about itself for this long is ended and started again. */
+const silentMaxMs = 15_000
+/** One that ran for this long was not failing. */
+const soundRunMs = 10_000
+/** How long SIGTERM may take before SIGKILL. */
+const stopGraceMs = 3000
+
+/** The member of `options.node`; one that does nothing when that node does not vote. */
+export function createStoreMember(options: StoreMemberOptions): StoreMember {
+  return nodeIn(options.layout, options.node).isVoter ? new EtcdMember(options) : noMember
+}
+
+const noMember: StoreMember = {
+  start: () => undefined,
+  state: () => ({ kind: 'none' }),
+  hasEverRun: () => false,
+  moveLeadershipAway: async () => undefined,
+  stop: async () => undefined,
+}
+
+class EtcdMember implements StoreMember {
+  readonly #options: StoreMemberOptions
+  readonly #self: VoterAddress
+  readonly #others: readonly VoterAddress[]
+  readonly #directory: MemberDirectory
+  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 1 })
+  readonly #calls: MemberCalls
+  readonly #stopping = new AbortController()
+  #state: StoreMemberState = { kind: 'starting', detail: 'not started yet' }
+  #running: EtcdProcess | null = null
+  #supervising: Promise<void> | null = null
+
+  constructor(options: StoreMemberOptions) {
+    const voters = voterAddresses(options.layout)
+    const self = voters.find((voter) => voter.node === options.node)
+    if (self === undefined) throw new RangeError(`${options.node} is no voter`)
+    this.#options = options
+    this.#self = self
+    this.#others = voters.filter((voter) => voter !== self)
+    this.#directory = createMemberDirectory(options.directory, options.runAs)
+    this.#calls = createMemberCalls(this.#agent)
+  }
+
+  start(): void {
+    this.#supervising ??= this.#supervise()
+  }
+
+  state(): StoreMemberState {
+    return this.#state
+  }
+
+  hasEverRun(): boolean {
+    return this.#directory.hasEverRun()
+  }
+
+  async moveLeadershipAway(deadlineMs: number): Promise<void> {
+    const endsAtMs = performance.now() + deadlineMs
+    const leftMs = (): number => Math.max(1, endsAtMs - performance.now())
+    const own = await this.#calls.status(this.#self.client, leftMs())
+    if (own.leaderId !== own.memberId) return
+    const answers = await Promise.allSettled(
+      this.#others.map((voter) => this.#calls.status(voter.client, leftMs() / 2)),
+    )
+    const [best] = answers
+      .flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+      .filter((status) => status.leaderId === own.memberId)
+      .sort((left, right) => right.raftIndex - left.raftIndex)
+    if (best === undefined) throw new Error('no other store member follows this one')
+    await this.#calls.moveLeader(this.#self.client, best.memberId, leftMs())
+  }
+
+  async stop(): Promise<void> {
+    // etcd hands leadership over by itself, but only after its streams have ended; this is sooner.
+    if (this.#running !== null) await this.moveLeadershipAway(500).catch(() => undefined)
+    this.#stopping.abort()
+    await this.#supervising
+    this.#agent.destroy()
+    this.#state = { kind: 'starting', detail: 'stopped' }
+  }
+
+  async #supervise(): Promise<void> {
+    const { signal } = this.#stopping
+    let failureCount = 0
+    while (!signal.aborted) {
+      const startedAtMs = performance.now()
+      const reason = await this.#runOnce().catch((error: unknown) => messageOf(error))
+      if (isAborted(signal)) return
+      const isSound = performance.now() - startedAtMs > soundRunMs
+      failureCount = isSound ? 1 : failureCount + 1
+      this.#options.log('warn', `the store member ended: ${reason}`, { failureCount })
+      await this.#mend(reason, failureCount).catch((error: unknown) => {
+        this.#options.log('warn', `the store member cannot be mended: ${messageOf(error)}`)
+      })
+      await rest(restartDelayMs(failureCount), signal)
+    }
+  }
+
+  /** From nothing to the end of one run. Returns why it ended; throws when it could not begin. */
+  async #runOnce(): Promise<string> {
+    const directory = this.#directory
+    await directory.ensure()
+    await directory.endLeftovers()
+    const admission = {
+      self: this.#self,
+      others: this.#others,
+      directory,
+      calls: this.#calls,
+      askOtherVoters: () => this.#askOtherVoters(),
+      say: (detail: string) => this.#starting(detail),
+    }
+    const initial = await prepareStart(admission, this.#stopping.signal)
+    if (initial === null) return 'stopped'
+    const { layout, program = 'etcd', runAs, logFile } = this.#options
+    const bindHost = await resolveHost(this.#self.client.host)
+    const flags = renderFlags(layout, this.#self, directory.dataDirectory, bindHost, initial)
+    this.#running = await startEtcdProcess({ program, flags, runAs, logFile })
+    try {
+      return await this.#attend(this.#running)
+    } finally {
+      this.#running = null
+    }
+  }
+
+  /** Looks after a running etcd until it has ended, and ends it when asked to stop. */
+  async #attend(running: EtcdProcess): Promise<string> {
+    const over = new AbortController()
+    const end = (): void => {
+      running.signal('SIGTERM')
+      void rest(stopGraceMs, over.signal).then(() => {
+        if (!over.signal.aborted) running.signal('SIGKILL')
+      })
+    }
+    const { signal } = this.#stopping
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    const looking = this.#lookAfter(running, over.signal)
+    const { reason } = await running.exited
+    over.abort()
+    signal.removeEventListener('abort', end)
+    await looking
+    return reason
+  }
+
+  async #lookAfter(running: EtcdProcess, over: AbortSignal): Promise<void> {
+    let answeredAtMs = performance.now()
+    let isServing = false
+    this.#starting('waits for a majority of the store')
+    while (!over.aborted) {
+      try {
+        const status = await this.#calls.status(this.#self.client, lookTimeoutMs)
+        answeredAtMs = performance.now()
+        if (!isServing && status.leaderId !== '0') {
+          await this.#calls.probe(this.#self.client, lookTimeoutMs)
+          await this.#directory.markServed(status.memberId)
+          isServing = true
+        }
+        if (isServing) {
+          const trouble = await keepSmall(this.#calls, this.#self.client, status)
+          await rotateLog(this.#options.logFile)
+          const isLeader = status.leaderId === status.memberId
+          this.#state =
+            trouble === null
+              ? { kind: 'running', isLeader, databaseBytes: status.databaseBytes }
+              : { kind: 'failed', detail: trouble }
+        }
+      } catch (error) {
+        if (isAborted(over)) return
+        if (isServing) this.#starting(`does not answer: ${messageOf(error)}`)
+        if (performance.now() - answeredAtMs > silentMaxMs) running.signal('SIGKILL')
+      }
+      await rest(isServing ? runningLookMs : startingLookMs, over)
+    }
+  }
+
+  /** After a failed run: puts a worthless directory aside, or says what a person can do. */
+  async #mend(reason: string, failureCount: number): Promise<void> {
+    const trouble = classifyTrouble(reason)
+    if (trouble.kind === 'outside') {
+      if (failureCount < 3) this.#starting(reason)
+      else this.#state = { kind: 'failed', detail: `${reason}; ${trouble.hint}` }
+      return
+    }
+    const id = await this.#directory.servedAs()
+    const found = await findStore(this.#calls, this.#others)
+    if (found === null) {
+      const detail = `${reason}; it is built anew when a majority of the store answers`
+      this.#state = { kind: 'failed', detail }
+      return
+    }
+    // A majority without us has just answered: nothing is lost with our directory.
+    const isListed = found.members.some((member) => member.id === id)
+    if (trouble.kind === 'removed' && isListed) return
+    if (trouble.kind === 'damaged' && failureCount < 2) return
+    const aside = await this.#directory.setAside()
+    this.#options.log('warn', `the store member is built anew (${trouble.kind})`, { aside, reason })
+  }
+
+  async #askOtherVoters() {
+    const deadlineMs = this.#options.layout.plan.storeAttemptMs * 2
+    return Promise.all(
+      this.#others.map(async ({ node }) => {
+        const answer = await this.#options.peers.hello(node, deadlineMs).catch(() => null)
+        return { node, hasEverRun: answer?.hasEverRunStore ?? null }
+      }),
+    )
+  }
+
+  #starting(detail: string): void {
+    this.#state = { kind: 'starting', detail }
+  }
+}
+
+/** Resolves after `durationMs`, or as soon as `signal` aborts. */
+async function rest(durationMs: number, signal: AbortSignal): Promise<void> {
+  if (durationMs > 0) await pause(durationMs, undefined, { signal }).catch(() => undefined)
+}
+
+/** A function, because the compiler believes that a property once read stays as it was. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted
+}
+
+async function resolveHost(host: string): Promise<string> {
+  return isAddress(host) ? host : (await lookup(host)).address
+}
