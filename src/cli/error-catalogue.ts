@@ -158,4 +158,141 @@ export const errorCatalogue: readonly ErrorHelp[] = [
     meaning: 'The switchover is wanted, but did not happen while the command waited.',
     remedies: ['Watch it: `pgherd status --watch`.', 'Take it back: `pgherd switchover --cancel`.'],
   },
+  {
+    code: 'PGHERD_SECRETS',
+    reason: 'configuration',
+    meaning:
+      'A password or the secret of the agents is missing beside the spec file, or may not be read.',
+    remedies: [
+      'On a further host: copy the folder secrets/ of the first one, with its permissions.',
+      '`pgherd up` makes missing secrets of a new cluster by itself.',
+    ],
+  },
+  {
+    code: 'PGHERD_HOME_INVALID',
+    reason: 'configuration',
+    meaning: 'The environment variable PGHERD_HOME names no absolute path.',
+    remedies: ['Set it to a folder such as /var/lib/pgherd, or unset it.'],
+  },
+  {
+    code: 'PGHERD_SOCKET_PATH_TOO_LONG',
+    reason: 'configuration',
+    meaning: 'Unix limits the path of a socket to 107 bytes, and the folder is too deep for it.',
+    remedies: ['Choose a shorter folder: PGHERD_HOME, or --socket-dir of the agent.'],
+  },
+  {
+    code: 'PGHERD_MANAGED_PARAMETER',
+    reason: 'configuration',
+    meaning:
+      'The spec sets a PostgreSQL parameter on which safety depends and which pgherd therefore sets itself.',
+    remedies: ['Remove it from postgres.parameters; `pgherd explain` shows what decides it.'],
+  },
+  {
+    code: 'PGHERD_NO_POSTGRES',
+    reason: 'configuration',
+    meaning:
+      'The programs of PostgreSQL were not found, or the named folder does not hold all of them.',
+    remedies: [
+      'Debian: apt-get install postgresql.',
+      'Name the folder that holds initdb and postgres as postgres.binDir.',
+    ],
+  },
+  {
+    code: 'PGHERD_POSTGRES_VERSION',
+    reason: 'configuration',
+    meaning:
+      'PostgreSQL is installed, but in no version that pgherd runs or that the spec asks for.',
+    remedies: ['Install that version.', 'Change postgres.version or postgres.binDir.'],
+  },
+  {
+    code: 'PGHERD_NO_HAPROXY',
+    reason: 'system',
+    meaning: 'HAProxy is not installed or does not start.',
+    remedies: [
+      'Debian: apt-get install haproxy.',
+      'Take the balancer out of the spec when another one is used.',
+    ],
+  },
+  {
+    code: 'PGHERD_HAPROXY_VERSION',
+    reason: 'system',
+    meaning: 'The installed HAProxy is too old for the checks and for reloading without loss.',
+    remedies: ['Install HAProxy 2.4 or newer.'],
+  },
+  {
+    code: 'PGHERD_HAPROXY_CONFIG',
+    reason: 'configuration',
+    meaning: 'HAProxy refused the configuration that was made for it. The old one stays in use.',
+    remedies: ['Correct the balancer settings of the spec; the message names the line.'],
+  },
+  {
+    code: 'PGHERD_NO_DATABASE_USER',
+    reason: 'system',
+    meaning:
+      'PostgreSQL refuses to run as root, and the account that it should run as does not exist.',
+    remedies: [
+      'useradd --system postgres, or install the package postgresql, which makes it.',
+      'Run pgherd as an ordinary user: nothing of it needs root.',
+    ],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_CLOSED',
+    reason: 'system',
+    meaning:
+      'PostgreSQL runs as another user, and that user may not enter a folder above its data.',
+    remedies: [
+      'Choose a place that it can reach: PGHERD_HOME, or --data-dir.',
+      'Or open the folder for passing through: chmod o+x FOLDER.',
+    ],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_UNWRITABLE',
+    reason: 'system',
+    meaning:
+      'A folder could not be made: the disk is full, read-only, or belongs to somebody else.',
+    remedies: [
+      'Free space, or change the owner.',
+      'Choose another place: PGHERD_HOME, or --data-dir.',
+    ],
+  },
+  {
+    code: 'PGHERD_PORT_TAKEN',
+    reason: 'system',
+    meaning: 'Another program listens on a port that the spec gives to this cluster.',
+    remedies: [
+      'End that program; the message names it where that can be seen.',
+      'Name another port, or another basePort, in the spec.',
+    ],
+  },
+  {
+    code: 'PGHERD_BUSY',
+    reason: 'system',
+    meaning:
+      'Another command changes this cluster at this moment; two at once would disturb each other.',
+    remedies: ['Wait until it has finished, then run yours again.'],
+  },
+  {
+    code: 'PGHERD_PROCESS_STUCK',
+    reason: 'system',
+    meaning:
+      'A process does not end although it was killed: it waits for a disk or a mount that hangs.',
+    remedies: ['Look at the disk (dmesg) and repair it, then run the command again.'],
+  },
+  {
+    code: 'PGHERD_STATE_UNWRITABLE',
+    reason: 'system',
+    meaning:
+      'The small file in which a node keeps its promises could not be written. The node then promises nothing.',
+    remedies: ['Free space or repair the file system; the agent goes on by itself.'],
+  },
+  {
+    code: 'PGHERD_STATE_CORRUPT',
+    reason: 'localState',
+    meaning:
+      'The file with the promises of a node is damaged. Starting without it could break a promise.',
+    remedies: [
+      'Restore the file from a backup of this very node.',
+      'Or remove the data of this node and let it join anew. Do not delete the file alone.',
+    ],
+  },
 ]
