@@ -10,8 +10,8 @@ import type { NodeName } from '../../core/names.ts'
 import type { FileOwner } from '../../host/files.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Journal } from '../../ports/journal.ts'
-import type { Peers } from '../../ports/peers.ts'
 import type { StoreMember, StoreMemberState } from '../../ports/store-member.ts'
+import type { VoterAnswer } from './first-start.ts'
 import { findStore, prepareStart } from './member-admission.ts'
 import type { MemberCalls } from './member-calls.ts'
 import { createMemberCalls } from './member-calls.ts'
@@ -24,18 +24,18 @@ import { rotateLog, startEtcdProcess } from './member-process.ts'
 import { classifyTrouble, restartDelayMs } from './member-trouble.ts'
 import { keepSmall } from './member-upkeep.ts'
 
-export type StoreMemberOptions = {
+export type EtcdMemberOptions = {
   readonly layout: ClusterLayout
   readonly node: NodeName
   /** The member's own, absolute; made when missing. */
   readonly directory: string
   readonly logFile: string
-  /** The etcd program, by name or path; by default `etcd` in the path. */
-  readonly program?: string
+  /** The etcd program, by name or path. */
+  readonly program: string
   /** Whom etcd runs as; null: as ourselves. */
   readonly runAs: FileOwner | null
-  /** The other voters' agents are asked whether there ever was a store. */
-  readonly peers: Pick<Peers, 'hello'>
+  /** Asks the agents of the other voters, each with a deadline; one answer for each of them. */
+  readonly askOtherVoters: () => Promise<readonly VoterAnswer[]>
   readonly log: Journal['log']
 }
 
@@ -51,7 +51,7 @@ const soundRunMs = 10_000
 const stopGraceMs = 3000
 
 /** The member of `options.node`; one that does nothing when that node does not vote. */
-export function createStoreMember(options: StoreMemberOptions): StoreMember {
+export function createEtcdMember(options: EtcdMemberOptions): StoreMember {
   return nodeIn(options.layout, options.node).isVoter ? new EtcdMember(options) : noMember
 }
 
@@ -64,7 +64,7 @@ const noMember: StoreMember = {
 }
 
 class EtcdMember implements StoreMember {
-  readonly #options: StoreMemberOptions
+  readonly #options: EtcdMemberOptions
   readonly #self: VoterAddress
   readonly #others: readonly VoterAddress[]
   readonly #directory: MemberDirectory
@@ -75,7 +75,7 @@ class EtcdMember implements StoreMember {
   #running: EtcdProcess | null = null
   #supervising: Promise<void> | null = null
 
-  constructor(options: StoreMemberOptions) {
+  constructor(options: EtcdMemberOptions) {
     const voters = voterAddresses(options.layout)
     const self = voters.find((voter) => voter.node === options.node)
     if (self === undefined) throw new RangeError(`${options.node} is no voter`)
@@ -150,12 +150,12 @@ class EtcdMember implements StoreMember {
       others: this.#others,
       directory,
       calls: this.#calls,
-      askOtherVoters: () => this.#askOtherVoters(),
+      askOtherVoters: this.#options.askOtherVoters,
       say: (detail: string) => this.#starting(detail),
     }
     const initial = await prepareStart(admission, this.#stopping.signal)
     if (initial === null) return 'stopped'
-    const { layout, program = 'etcd', runAs, logFile } = this.#options
+    const { layout, program, runAs, logFile } = this.#options
     const bindHost = await resolveHost(this.#self.client.host)
     const flags = renderFlags(layout, this.#self, directory.dataDirectory, bindHost, initial)
     this.#running = await startEtcdProcess({ program, flags, runAs, logFile })
@@ -238,16 +238,6 @@ class EtcdMember implements StoreMember {
     if (trouble.kind === 'damaged' && failureCount < 2) return
     const aside = await this.#directory.setAside()
     this.#options.log('warn', `the store member is built anew (${trouble.kind})`, { aside, reason })
-  }
-
-  async #askOtherVoters() {
-    const deadlineMs = this.#options.layout.plan.storeAttemptMs * 2
-    return Promise.all(
-      this.#others.map(async ({ node }) => {
-        const answer = await this.#options.peers.hello(node, deadlineMs).catch(() => null)
-        return { node, hasEverRun: answer?.hasEverRunStore ?? null }
-      }),
-    )
   }
 
   #starting(detail: string): void {
