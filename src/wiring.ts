@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { createAgent } from './agent/agent.ts'
 import { createBalancer } from './agent/balancer.ts'
 import { createEtcdClusterStore } from './adapters/etcd/cluster-store.ts'
-import { createStoreMember } from './adapters/etcd/member.ts'
+import { createEtcdMember } from './adapters/etcd/member.ts'
 import { createGuardClient } from './adapters/guard/guard-client.ts'
 import { createHaproxy } from './adapters/haproxy/proxy.ts'
 import { checkHaproxy } from './adapters/haproxy/program.ts'
@@ -170,17 +170,28 @@ function endpointsFor(ground: Ground): readonly { readonly host: string; readonl
   )
 }
 
+/** How long the agent of another voter may take to say whether the store has ever run there. */
+const askVoterMs = 1000
+
 function makeMember(ground: Ground, peers: Peers): StoreMember {
   const { loaded, self, directory, user, journal } = ground
-  return createStoreMember({
+  const others = votersOf(loaded.layout).filter((voter) => voter.name !== self.name)
+  return createEtcdMember({
     layout: loaded.layout,
     node: self.name,
     directory: path.join(directory, 'store'),
     logFile: path.join(directory, 'logs', 'etcd.log'),
+    program: 'etcd',
     runAs: user,
-    peers,
-    log: (level, message) => {
-      journal.log(level, message)
+    askOtherVoters: () =>
+      Promise.all(
+        others.map(async ({ name }) => {
+          const answer = await peers.hello(name, askVoterMs).catch(() => null)
+          return { node: name, hasEverRun: answer?.hasEverRunStore ?? null }
+        }),
+      ),
+    log: (level, message, fields) => {
+      journal.log(level, message, fields)
     },
   })
 }
@@ -195,9 +206,7 @@ async function makeNode(ground: Ground, stack: Stack): Promise<Runnable> {
   )
 }
 
-async function makeData(
-  ground: Ground,
-): Promise<{
+async function makeData(ground: Ground): Promise<{
   postgres: ReturnType<typeof createPostgres>
   guard: ReturnType<typeof createGuardClient>
 }> {
