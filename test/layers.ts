@@ -74,7 +74,7 @@ export const layers: readonly Layer[] = [
   {
     place: 'src/cli',
     mayImport: ['src/core', 'src/ports', 'src/config', 'src/agent', 'src/runtimes', 'src/lib'],
-    packages: ['@clack/prompts', 'cli-table3', 'commander', 'listr2', 'picocolors'],
+    packages: ['@clack/prompts', 'commander', 'picocolors'],
     node: true,
   },
   free('src/wiring.ts'),
