@@ -2,6 +2,9 @@
 // and therefore one file at a time, so that files do not steal each other's processor time.
 import { defineConfig } from 'vitest/config'
 
+// Golden files show times of day; a worker thread cannot choose its own time zone.
+process.env['TZ'] = 'UTC'
+
 export default defineConfig({
   test: {
     teardownTimeout: 60_000,

@@ -6,7 +6,6 @@ import { explainEvent, renderExplanation } from './explain-event.ts'
 import { renderEvent, renderOperands } from './render-event.ts'
 import { columnsOf, createStyle, plainStyle } from './style.ts'
 
-process.env['TZ'] = 'UTC'
 const unicode = createStyle(false, true)
 const startMs = Date.UTC(2026, 2, 9, 14, 3, 7, 512)
 

@@ -1,7 +1,7 @@
 // Lines of log files for people: the agents' JSON lines spelled out, everything else as it is. Pure.
 
 import { renderTime } from './render-quantity.ts'
-import type { Style } from './style.ts'
+import { type Style, oneLine } from './style.ts'
 
 /** Fields that every line has, or that are said otherwise. */
 const knownFields: ReadonlySet<string> = new Set([
@@ -18,7 +18,7 @@ export function renderLogLine(line: string, style: Style): string {
   const entry = parseEntry(line)
   if (entry === null) return line
   const { level, time, msg } = entry
-  const at = typeof time === 'string' ? Date.parse(time) : Number(time)
+  const at = typeof time === 'string' ? Date.parse(time) : typeof time === 'number' ? time : NaN
   const paint = level === 'error' ? style.bad : level === 'warn' ? style.warn : style.dim
   const fields = Object.entries(entry)
     .filter(([name]) => !knownFields.has(name))
@@ -26,7 +26,7 @@ export function renderLogLine(line: string, style: Style): string {
   return [
     style.dim(Number.isNaN(at) ? '' : renderTime(at)),
     paint(String(level).padEnd(5)),
-    String(msg),
+    oneLine(String(msg)),
     style.dim(fields.join(' ')),
   ]
     .filter((part) => part !== '')

@@ -10,8 +10,6 @@ import { type WallClockMs, asEpoch } from '../core/names.ts'
 import { renderStatus } from './render-status.ts'
 import { columnsOf, createStyle, plainStyle, withoutEscapes } from './style.ts'
 
-process.env['TZ'] = 'UTC'
-
 function merge(changes: Readonly<Record<string, NodeChange>>) {
   return mergeStatus(testLayout, observationsWith(changes))
 }

@@ -5,7 +5,6 @@ import { frameDifference } from './screen.ts'
 import { columnsOf, createStyle } from './style.ts'
 import { type WatchView, renderFrame } from './watch-frame.ts'
 
-process.env['TZ'] = 'UTC'
 const style = createStyle(false, true)
 const view: WatchView = {
   status: mergeStatus(testLayout, observationsWith({ 'pg-2': { silence: 'timeout' } })),

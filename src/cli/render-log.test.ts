@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { renderLogLine } from './render-log.ts'
+import { plainStyle } from './style.ts'
+
+test.each([
+  [
+    'an entry of an agent',
+    '{"level":"warn","time":"2026-03-09T14:03:07.512Z","node":"pg-0","msg":"slow","tookMs":812}',
+    '14:03:07.512 warn  slow tookMs=812',
+  ],
+  [
+    'a nested field',
+    '{"level":"info","time":"2026-03-09T14:03:07.512Z","msg":"list","list":{"count":1}}',
+    '14:03:07.512 info  list list={"count":1}',
+  ],
+  ['without a time', '{"level":"info","msg":"hello"}', 'info  hello'],
+  ['text of PostgreSQL', '2026-03-09 LOG:  database system is ready', null],
+  ['JSON of etcd without our fields', '{"zap":"x"}', null],
+  ['half a line of JSON', '{"level":"info","ms', null],
+  ['steering characters', '{"level":"info","msg":"a\\u001b[2Jb"}', 'info  a [2Jb'],
+])('%s', (_title, line, expected) => {
+  expect(renderLogLine(line, plainStyle)).toBe(expected ?? line)
+})
