@@ -23,7 +23,12 @@ export type Memory = {
   config: ServerConfig | null
   /** Clients may be routed here (with the lease and the server's role besides). */
   isOpen: boolean
-  election: { epoch: Epoch; answers: Map<NodeName, MemberAnswer> } | null
+  election: {
+    epoch: Epoch
+    answers: Map<NodeName, MemberAnswer>
+    /** How long each answer took, for people who want to know where the time went. */
+    tookMs: Map<NodeName, number>
+  } | null
   gateLsn: Lsn | null
   startedBy: 'promotion' | 'restart' | null
   /**

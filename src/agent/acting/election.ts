@@ -39,7 +39,9 @@ export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
   const answers = new Map<NodeName, MemberAnswer>(
     dataNodesOf(layout).map((peer) => [peer.name, { kind: 'pending' }]),
   )
-  memory.election = { epoch: action.epoch, answers }
+  const tookMs = new Map<NodeName, number>()
+  memory.election = { epoch: action.epoch, answers, tookMs }
+  const askedAtMs = ports.clock.monotonicMs()
   const request: SealRequest = {
     systemId: action.systemId,
     epoch: action.epoch,
@@ -52,6 +54,7 @@ export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
         : ports.peers.seal(peer.name, request, layout.plan.sealTimeoutMs)
     void asked.then(
       (answer) => {
+        tookMs.set(peer.name, Math.round(ports.clock.monotonicMs() - askedAtMs))
         noteAnswer(node, answers, peer.name, answer)
       },
       (error: unknown) => {

@@ -112,6 +112,7 @@ export function releaseOperands(node: Node): Readonly<Record<string, unknown>> {
   })
   return {
     answers: Object.fromEntries(answers),
+    answeredAfterMs: Object.fromEntries(election.tookMs),
     lists: record?.lists ?? [],
     missing: verdict?.kind === 'short' ? verdict.missing : [],
   }
