@@ -122,7 +122,8 @@ export type GuardHolder = {
   guard: SimGuardProcess | null
   /** The server of the node, whoever started it. */
   readonly server: SimServer | null
-  spawnGuard(): SimGuardProcess
+  /** Starts a guard unless there is one. */
+  ensureGuard(): void
   diskProbeMs(): number
 }
 
@@ -179,7 +180,7 @@ export class SimGuard implements Guard {
     if (this.#holder.guard === null) {
       await this.#cleanUp()
       await this.#agent.sleep(this.#spawnMs())
-      if (this.#holder.guard === null) this.#holder.spawnGuard()
+      this.#holder.ensureGuard()
     }
     await this.#agent.sleep(this.#random.duration(1, 10))
     const { guard } = this.#holder

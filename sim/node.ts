@@ -214,7 +214,8 @@ export class SimNode {
 
   // --- guard and server ------------------------------------------------------------------------
 
-  spawnGuard(): SimGuardProcess {
+  ensureGuard(): void {
+    if (this.guard !== null) return
     const { world, clock, name } = this
     const guard = new SimGuardProcess({
       simulator: world.simulator,
@@ -228,7 +229,6 @@ export class SimNode {
     guard.process.onDeath(() => {
       if (this.guard === guard) this.guard = null
     })
-    return guard
   }
 
   #launchServer(guard: SimGuardProcess, as: 'primary' | 'standby'): SimServer {

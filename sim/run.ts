@@ -15,6 +15,8 @@ import { Balancer, startClients, type Ledger } from './clients.ts'
 import { FaultInjector } from './faults.ts'
 import type { SimNode } from './node.ts'
 import { SimRandom } from './random.ts'
+import { Stage } from './scenario.ts'
+import { scenarios, settingsOf } from './scenarios/all.ts'
 import { drawSwarm, type SwarmSettings } from './swarm.ts'
 import { prepareCluster } from './topology.ts'
 import { Transcript } from './transcript.ts'
@@ -22,6 +24,8 @@ import { World } from './world.ts'
 
 export type RunOptions = {
   readonly seed: number
+  /** Name of a story to tell instead of random faults. */
+  readonly scenario: string | null
   /** Protections taken away, to prove that a checker objects. */
   readonly without: readonly ProtectionName[]
   readonly isTranscriptKept: boolean
@@ -87,10 +91,7 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
     'world',
     `${settings.topology}, ${layout.durability}, ${String(layout.syncStandbys)} synchronous, plan ${layout.plan.name}`,
   )
-  let openingCount = 0
-  world.onEvent((event) => {
-    if (event.kind === 'opened') openingCount++
-  })
+  const opened = countOpenings(world)
   const starts = random.split('starts')
   for (const node of world.nodes) {
     simulator.schedule(starts.between(0, 300), () => node.startAgent())
@@ -107,18 +108,57 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
   const recoveryMs = simulator.isHalted
     ? null
     : await recover(world, injector, settings, faultsRandom, ledger)
+  return resultOf(world, options.seed, ledger, opened.count, recoveryMs)
+}
+
+function countOpenings(world: World): { count: number } {
+  const opened = { count: 0 }
+  world.onEvent((event) => {
+    if (event.kind === 'opened') opened.count++
+  })
+  return opened
+}
+
+function resultOf(
+  world: World,
+  seed: number,
+  ledger: Ledger,
+  openingCount: number,
+  recoveryMs: number | null,
+): RunResult {
+  const { violation, transcript, simulator, nowMs } = world
+  const { digest, eventCount } = simulator
   return {
-    seed: options.seed,
-    violation: world.violation,
-    transcript: world.transcript,
-    digest: simulator.digest,
-    eventCount: simulator.eventCount,
-    virtualMs: world.nowMs,
+    seed,
+    violation,
+    transcript,
+    digest,
+    eventCount,
+    virtualMs: nowMs,
     ledger,
     world,
     openingCount,
     recoveryMs,
   }
+}
+
+/** One telling of a directed story: nothing goes wrong but what it says. */
+export async function runScenario(options: RunOptions): Promise<RunResult> {
+  const scenario = scenarios.find((candidate) => candidate.name === options.scenario)
+  if (scenario === undefined)
+    throw new RangeError(`there is no scenario ${String(options.scenario)}`)
+  const random = SimRandom.ofSeed(options.seed)
+  const world = buildWorld(settingsOf(scenario), random, options)
+  for (const node of world.nodes) node.startAgent()
+  const workload = { balancedCount: scenario.writers ?? 0, directCount: 0, thinkMs: 30 }
+  const ledger = startClients(world, new Balancer(world), workload, random.split('clients'))
+  const opened = countOpenings(world)
+  world.note('world', scenario.about)
+  const stage = new Stage(world, random.split('story'))
+  const told = stage.begin(() => scenario.tell(stage))
+  await world.simulator.runUntil(scenario.untilMs)
+  if (told.error !== null) throw new Error('the story broke', { cause: told.error })
+  return resultOf(world, options.seed, ledger, opened.count, null)
 }
 
 /** The second phase. Returns how long it took, or null when nothing could be demanded. */

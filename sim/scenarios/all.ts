@@ -1,0 +1,31 @@
+// The stories by name, and the world that each of them wants.
+
+import { timingPlans } from '../../src/core/timing-plan.ts'
+import { usualPhysics } from '../physics.ts'
+import type { Scenario } from '../scenario.ts'
+import type { SwarmSettings } from '../swarm.ts'
+import { layoutOf } from '../topology.ts'
+
+export const scenarios: readonly Scenario[] = []
+
+/** A calm world: nothing happens in it but what the story tells. */
+export function settingsOf(scenario: Scenario): SwarmSettings {
+  const layout = layoutOf(scenario.topology, {
+    durability: scenario.durability ?? 'quorum',
+    syncStandbys: scenario.syncStandbys ?? 1,
+    plan: timingPlans[scenario.plan ?? 'fast'],
+    noFailover: scenario.noFailover ?? [],
+  })
+  return {
+    topology: scenario.topology,
+    layout,
+    physics: { ...usualPhysics, reloadStallRate: 0, ...scenario.physics },
+    network: { delayMs: 0.3, worstDelayMs: 3, lossRate: 0 },
+    clockRates: scenario.clockRates ?? layout.nodes.map(() => 1),
+    workload: { balancedCount: scenario.writers ?? 0, directCount: 0, thinkMs: 30 },
+    faults: { faults: [], pauseMs: 1e9, durationMs: 0 },
+    faultsUntilMs: scenario.untilMs,
+    isPrepared: true,
+    leavesOneOff: false,
+  }
+}

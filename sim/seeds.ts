@@ -1,0 +1,18 @@
+// Seeds that once failed, with one line each. They run first in every smoke run.
+
+export const seedsThatFailed: readonly { readonly seed: number; readonly why: string }[] = [
+  {
+    seed: 1,
+    why: 'I5: a machine that wakes needs a moment until its guard has stopped the server',
+  },
+  { seed: 4, why: 'I10: a primary waited behind its gate for a list member that was gone' },
+  { seed: 6, why: 'I10: a start asked a dead guard to give up its deadline, again and again' },
+  {
+    seed: 13,
+    why: 'I6: the model of a walsender answered reports before it had handled its SIGHUP',
+  },
+  { seed: 25, why: 'I10: an agent killed between election and promotion; its successor waited' },
+  { seed: 82, why: 'I10: an agent killed between promotion and slots; nobody could follow' },
+  { seed: 147, why: 'I10: the first primary was recorded, then its directory was thrown away' },
+  { seed: 1066, why: 'I7: PostgreSQL reconnected to a new epoch by itself and was counted' },
+]
