@@ -1,14 +1,22 @@
-// The guard program: `guard DATA_DIRECTORY SOCKET KILL_AFTER_MS PID_FILE [DISK_PROBE_PERIOD_MS]`.
+// The guard program:
+//   guard DATA_DIRECTORY SOCKET KILL_AFTER_MS PID_FILE [DISK_PROBE_PERIOD_MS [IDLE_EXIT_MS]]
 // Started by the agent (src/adapters/guard), detached, in a session of its own. It is the parent of the
 // postmaster and outlives the agent.
 
 import { rmSync, writeFileSync } from 'node:fs'
 import { Guard } from './guard.ts'
 
-const [dataDirectory, socketPath, killAfterText, pidFile, probePeriodText = '500'] =
-  process.argv.slice(2)
+const [
+  dataDirectory,
+  socketPath,
+  killAfterText,
+  pidFile,
+  probePeriodText = '500',
+  idleExitText = '30000',
+] = process.argv.slice(2)
 const killAfterMs = Number(killAfterText)
 const diskProbePeriodMs = Number(probePeriodText)
+const idleExitMs = Number(idleExitText)
 
 function log(message: string): void {
   process.stderr.write(`${new Date().toISOString()} guard ${process.pid}: ${message}\n`)
@@ -23,9 +31,10 @@ if (
   socketPath === undefined ||
   pidFile === undefined ||
   !isPeriod(killAfterMs) ||
-  !isPeriod(diskProbePeriodMs)
+  !isPeriod(diskProbePeriodMs) ||
+  !isPeriod(idleExitMs)
 ) {
-  log('usage: guard DATA_DIRECTORY SOCKET KILL_AFTER_MS PID_FILE [DISK_PROBE_PERIOD_MS]')
+  log('usage: guard DATA_DIRECTORY SOCKET KILL_AFTER_MS PID_FILE [PROBE_MS [IDLE_EXIT_MS]]')
   process.exit(2)
 }
 
@@ -48,7 +57,7 @@ const guard = new Guard({
   socketPath,
   killAfterMs,
   diskProbePeriodMs,
-  idleExitMs: 30_000,
+  idleExitMs,
   log,
   exit: () => {
     rmSync(pidFile, { force: true })

@@ -16,6 +16,16 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports]
 }
 
+/** The first of `size` successive ports that are all free. */
+export async function freePortBlock(size: number): Promise<number> {
+  for (;;) {
+    const first = randomInt(10_000, 30_000 - size)
+    const ports = Array.from({ length: size }, (_, index) => first + index)
+    const found = await Promise.all(ports.map(isFree))
+    if (found.every(Boolean)) return first
+  }
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()

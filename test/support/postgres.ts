@@ -1,13 +1,20 @@
 // Real PostgreSQL nodes for tests: adapter, guard and directory of each, in a temporary folder, with free
-// ports. `PostgresLab.open()` in a test, `close()` in afterEach/afterAll: it ends every process it started
-// and removes every file, also after a failure.
+// ports. `PostgresLab.open()` in beforeAll, `reset()` in afterEach, `close()` in afterAll: every process that
+// was started is ended and every file removed, also after a failure.
 
 import { build } from 'esbuild'
-import { chmod, chown, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import pg from 'pg'
-import { createGuardClient, type GuardClient } from '../../src/adapters/guard/guard-client.ts'
+import {
+  createGuardClient,
+  type GuardClient,
+  type GuardClientOptions,
+} from '../../src/adapters/guard/guard-client.ts'
 import { findBinaries, type Binaries } from '../../src/adapters/postgres/binaries.ts'
 import {
   resolveDatabaseUser,
@@ -54,12 +61,21 @@ export type LabNode = {
   readonly paths: ReturnType<typeof nodePathsOf>
 }
 
+/** An agent in a process of its own, to be frozen or killed. */
+export type LabAgent = {
+  readonly child: ChildProcess
+  readonly pid: number
+  /** The last deadline that it gave the guard. */
+  readonly stopByMs: () => number
+}
+
 export class PostgresLab {
   readonly folder: string
   readonly binaries: Binaries
   readonly runAs: DatabaseUser | null
   readonly #nodes: LabNode[] = []
   readonly #clients: pg.Client[] = []
+  readonly #agents: ChildProcess[] = []
   readonly #guardPids = new Set<number>()
   #template: string | null = null
 
@@ -76,8 +92,10 @@ export class PostgresLab {
     const runAs = await resolveDatabaseUser()
     const lab = new PostgresLab(folder, await findBinaries({ binDir: null, version: null }), runAs)
     await build({
-      entryPoints: [path.resolve(import.meta.dirname, '../../src/guard/main.ts')],
-      outfile: lab.guardProgram,
+      absWorkingDir: path.resolve(import.meta.dirname, '../..'),
+      entryPoints: { guard: 'src/guard/main.ts', 'guard-agent': 'test/support/guard-agent.ts' },
+      outdir: folder,
+      outExtension: { '.js': '.mjs' },
       bundle: true,
       platform: 'node',
       format: 'esm',
@@ -87,8 +105,38 @@ export class PostgresLab {
     return lab
   }
 
-  get guardProgram(): string {
-    return path.join(this.folder, 'guard.mjs')
+  /** An agent process of its own that does nothing but keep the guard's deadline in the future. */
+  async startAgent(node: LabNode, holdMs: number): Promise<LabAgent> {
+    const child = spawn(
+      process.execPath,
+      [
+        path.join(this.folder, 'guard-agent.mjs'),
+        JSON.stringify(this.guardOf(node.options)),
+        String(holdMs),
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    this.#agents.push(child)
+    const seen: { stopByMs: number | null } = { stopByMs: null }
+    createInterface(child.stdout).on('line', (line) => {
+      seen.stopByMs = Number(line)
+    })
+    const stopByMs = (): number => seen.stopByMs ?? 0
+    await waitFor('the agent has armed the guard', stopByMs, (value) => value > 0)
+    return { child, pid: child.pid ?? -1, stopByMs }
+  }
+
+  guardOf(options: PostgresOptions): GuardClientOptions {
+    const paths = nodePathsOf(options.nodeDirectory)
+    return {
+      programFile: path.join(this.folder, 'guard.mjs'),
+      dataDirectory: paths.data,
+      socketPath: path.join(this.folder, `${options.node}.guard`),
+      pidFile: path.join(options.nodeDirectory, 'guard.pid'),
+      logFile: path.join(paths.logs, 'guard.log'),
+      killAfterMs: options.plan.killAfterMs,
+      diskProbePeriodMs: 100,
+    }
   }
 
   /** A node with its guard running and no data directory. */
@@ -120,18 +168,13 @@ export class PostgresLab {
   }
 
   /** A second agent for the same node: its own guard client and adapter. */
-  async attach(options: PostgresOptions): Promise<LabNode> {
+  async attach(
+    options: PostgresOptions,
+    guardChanges: Partial<GuardClientOptions> = {},
+  ): Promise<LabNode> {
     const paths = nodePathsOf(options.nodeDirectory)
     await mkdir(options.nodeDirectory, { recursive: true })
-    const guard = createGuardClient({
-      programFile: this.guardProgram,
-      dataDirectory: paths.data,
-      socketPath: path.join(this.folder, `${options.node}.guard`),
-      pidFile: path.join(options.nodeDirectory, 'guard.pid'),
-      logFile: path.join(paths.logs, 'guard.log'),
-      killAfterMs: options.plan.killAfterMs,
-      diskProbePeriodMs: 200,
-    })
+    const guard = createGuardClient({ ...this.guardOf(options), ...guardChanges })
     const node: LabNode = {
       name: options.node,
       incarnation: incarnationOf(options.node, '3f9ac2d1'),
@@ -165,11 +208,9 @@ export class PostgresLab {
     await node.postgres.adoptStaged()
   }
 
-  /** `cp` with the owner kept. */
+  /** Keeps the owner, and shares the blocks where the file system can. */
   async #copy(from: string, to: string): Promise<void> {
-    await cp(from, to, { recursive: true, preserveTimestamps: true })
-    if (this.runAs !== null) await chownAll(to, this.runAs)
-    await chmod(to, 0o700)
+    await promisify(execFile)('cp', ['-a', '--reflink=auto', from, to])
   }
 
   /** Starts `node` as a primary that waits for nobody, open, under a deadline of one hour. */
@@ -252,23 +293,35 @@ export class PostgresLab {
     }
   }
 
-  /** Ends every process of every node and removes all files. */
-  async close(): Promise<void> {
-    for (const client of this.#clients) void client.end().catch(() => undefined)
-    for (const node of this.#nodes) {
-      this.remember(node)
-      await node.postgres.close()
-      await node.guard.stop('immediate', 5000).catch(() => undefined)
-      await node.guard.dispose().catch(() => undefined)
-    }
+  /** Ends every process of every node and removes their files; the lab can be used again. */
+  async reset(): Promise<void> {
+    for (const agent of this.#agents.splice(0)) agent.kill('SIGKILL')
+    for (const client of this.#clients.splice(0)) void client.end().catch(() => undefined)
+    const nodes = this.#nodes.splice(0)
+    await Promise.all(nodes.map((node) => this.#end(node)))
     for (const pid of this.#guardPids) {
       if (!isProcessAlive(pid)) continue
       signalProcess(pid, 'SIGCONT')
       signalProcess(pid, 'SIGKILL')
     }
-    for (const node of this.#nodes) {
-      await endDirectoryProcesses(resolveDataDirectory(node.paths.data), 100, 10_000)
+    this.#guardPids.clear()
+    for (const { paths, options } of nodes) {
+      await endDirectoryProcesses(resolveDataDirectory(paths.data), 100, 10_000)
+      await rm(options.nodeDirectory, { recursive: true, force: true, maxRetries: 5 })
+      await rm(options.socketDirectory, { recursive: true, force: true })
     }
+  }
+
+  async #end(node: LabNode): Promise<void> {
+    this.remember(node)
+    await node.postgres.close()
+    await node.guard.stop('immediate', 5000).catch(() => undefined)
+    await node.guard.dispose().catch(() => undefined)
+  }
+
+  /** `reset`, and the lab's own files too. */
+  async close(): Promise<void> {
+    await this.reset()
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
@@ -297,11 +350,4 @@ export function anyOf(count: number, ...nodes: readonly LabNode[]): SyncSetting 
 
 export function neverAborted(): AbortSignal {
   return new AbortController().signal
-}
-
-async function chownAll(folder: string, owner: DatabaseUser): Promise<void> {
-  await chown(folder, owner.uid, owner.gid)
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    await chown(path.join(entry.parentPath, entry.name), owner.uid, owner.gid)
-  }
 }

@@ -15,7 +15,7 @@ export async function waitFor<Value>(
         `${what}: not within ${String(timeoutMs)} ms, last seen ${JSON.stringify(value)}`,
       )
     }
-    await pause(10)
+    await pause(20)
   }
 }
 

@@ -101,7 +101,7 @@ export function renderFlags(
     '--snapshot-count=10000',
     // A page in somebody's browser must not reach the store by a name of its own choosing.
     `--host-whitelist=${[...new Set([...votersOf(layout).map((node) => node.host), bindHost])].join(',')}`,
-    '--cors=http://none.invalid',
+    '--cors=http://none.invalid:1',
     '--logger=zap',
     '--log-level=warn',
     '--log-outputs=stderr',

@@ -34,6 +34,8 @@ export type GuardClient = Guard &
     guardPid(): number | null
     /** Ends the connection, and the guard too when it guards nothing. */
     dispose(): Promise<void>
+    /** Ends the connection only, as the death of this process would. */
+    abandon(): void
   }
 
 const connectMs = 300
@@ -167,6 +169,11 @@ class Client implements GuardClient {
       if (!(error instanceof GuardRefusal || error instanceof GuardSilence)) throw error
     }
     connection.close()
+  }
+
+  abandon(): void {
+    this.#isDisposed = true
+    this.#connection?.close()
   }
 
   async #ensure(): Promise<void> {

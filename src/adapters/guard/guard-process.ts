@@ -17,6 +17,8 @@ export type GuardProgram = {
   readonly logFile: string
   readonly killAfterMs: number
   readonly diskProbePeriodMs: number
+  /** Without a server and without an agent for this long, the guard ends itself. */
+  readonly idleExitMs?: number
 }
 
 // One of these runs beside every PostgreSQL: its heap is a few MB, V8 must not take more for comfort.
@@ -53,6 +55,7 @@ export function spawnGuard(program: GuardProgram): number {
         String(program.killAfterMs),
         program.pidFile,
         String(program.diskProbePeriodMs),
+        String(program.idleExitMs ?? 30_000),
       ],
       {
         cwd: '/',

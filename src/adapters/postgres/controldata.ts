@@ -16,7 +16,17 @@ export type ControlData = {
   readonly redoLsn: Lsn
   readonly hasChecksums: boolean
   readonly walSegmentBytes: number
+  /** Settings of the primary that a standby must not undercut, by their names in postgresql.conf. */
+  readonly minimums: Readonly<Record<string, number>>
 }
+
+const minimumLines: readonly (readonly [line: string, setting: string])[] = [
+  ['max_connections setting', 'max_connections'],
+  ['max_worker_processes setting', 'max_worker_processes'],
+  ['max_wal_senders setting', 'max_wal_senders'],
+  ['max_prepared_xacts setting', 'max_prepared_transactions'],
+  ['max_locks_per_xact setting', 'max_locks_per_transaction'],
+]
 
 /** @throws PostgresError when the directory has no readable control file */
 export async function readControlData(
@@ -53,6 +63,9 @@ export function parseControlData(text: string): ControlData {
     redoLsn: parseLsn(read("Latest checkpoint's REDO location")),
     hasChecksums: read('Data page checksum version') !== '0',
     walSegmentBytes: Number(read('Bytes per WAL segment')),
+    minimums: Object.fromEntries(
+      minimumLines.map(([line, setting]) => [setting, Number(read(line))]),
+    ),
   }
 }
 

@@ -17,6 +17,11 @@ Latest checkpoint's TimeLineID:       1
 Min recovery ending loc's timeline:   5
 Bytes per WAL segment:                16777216
 Data page checksum version:           1
+max_connections setting:              100
+max_worker_processes setting:         8
+max_wal_senders setting:              10
+max_prepared_xacts setting:           0
+max_locks_per_xact setting:           64
 `
 
 test('pg_controldata', () => {
@@ -29,6 +34,13 @@ test('pg_controldata', () => {
     redoLsn: 0x3000060,
     hasChecksums: true,
     walSegmentBytes: 16_777_216,
+    minimums: {
+      max_connections: 100,
+      max_worker_processes: 8,
+      max_wal_senders: 10,
+      max_prepared_transactions: 0,
+      max_locks_per_transaction: 64,
+    },
   })
   expect(isCleanShutdown(control)).toBe(true)
   expect(isCleanShutdown({ ...control, state: 'in production' })).toBe(false)

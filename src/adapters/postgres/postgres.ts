@@ -31,6 +31,7 @@ import {
   cleanAutoConf,
   prepareFolders,
 } from './configuration.ts'
+import { readControlData } from './controldata.ts'
 import {
   adoptStagedDirectory,
   exists,
@@ -142,8 +143,8 @@ class LocalPostgres implements PostgresAdapter {
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       if (error.failure === 'not-ready') return { kind: 'starting' }
-      if (error.failure !== 'unreachable') throw error
-      // A postmaster that does not listen yet, or no more; or its guard died with it.
+      if (error.failure !== 'unreachable' && error.failure !== 'lost') throw error
+      // A postmaster that does not listen yet, or is ending; or its guard died with it.
       return this.#hasNoProcess() ? { kind: 'stopped' } : { kind: 'starting' }
     }
   }
@@ -220,11 +221,12 @@ class LocalPostgres implements PostgresAdapter {
       () => 0,
     )
     const { runAs, binaries } = this.#options
+    const control = await readControlData(binaries.directory, this.#paths.data, runAs)
     await this.#process.start(
       as,
       {
         program: path.join(binaries.directory, 'postgres'),
-        args: renderArguments(this.#options),
+        args: renderArguments(this.#options, as === 'standby' ? control.minimums : {}),
         env: {
           ...toolEnvironment(),
           // Backends may be killed when memory is short, the postmaster not.

@@ -16,6 +16,8 @@ export type SessionFailure =
   | 'unreachable'
   /** The server is starting up, shutting down or recovering (SQLSTATE 57P03, 57P01). */
   | 'not-ready'
+  /** The connection broke without a word. */
+  | 'lost'
   | 'timeout'
   | 'error'
 
@@ -167,6 +169,13 @@ function classifyFailure(error: unknown): SessionError {
   }
   if (code === '57P03' || code === '57P01' || code === '57P02') {
     return new SessionError('not-ready', code, messageOf(error), error)
+  }
+  if (
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    /^Connection terminated/.test(messageOf(error))
+  ) {
+    return new SessionError('lost', null, 'the connection to PostgreSQL broke', error)
   }
   const isSqlState = code !== null && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E')
   return new SessionError('error', isSqlState ? code : null, messageOf(error), error)

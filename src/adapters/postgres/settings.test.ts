@@ -94,6 +94,12 @@ test('the command line carries what nothing may override, and no secret', () => 
   )
 })
 
+test('a standby is started with no less than its WAL was written with', () => {
+  const minimums = { max_connections: 500, max_worker_processes: 8, max_wal_senders: 10 }
+  expect(renderArguments(options, minimums).slice(-2)).toEqual(['-c', 'max_connections=500'])
+  expect(renderArguments(options, { max_connections: 300 })).toEqual(renderArguments(options))
+})
+
 test('dynamic.conf of a standby: the password stays in the passfile', () => {
   const text = renderDynamicSettings(options, { upstream, sync: { kind: 'nobody' }, gate: 'open' })
   expect(text).toMatchInlineSnapshot(`

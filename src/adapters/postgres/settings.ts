@@ -34,14 +34,37 @@ function commandLineSettings(options: PostgresOptions): Settings {
   }
 }
 
-/** Arguments of the `postgres` program. */
-export function renderArguments(options: PostgresOptions): readonly string[] {
-  const settings = Object.entries(commandLineSettings(options))
+/**
+ * Arguments of the `postgres` program.
+ * @param minimums for a standby: what its WAL was written with. It refuses to start with less, so that a
+ *   spec with a smaller max_connections takes effect only when a primary is started with it
+ */
+export function renderArguments(
+  options: PostgresOptions,
+  minimums: Readonly<Record<string, number>> = {},
+): readonly string[] {
+  const raised = Object.entries(minimums).filter(
+    ([name, minimum]) => configuredNumber(options, name) < minimum,
+  )
+  const settings = [...Object.entries(commandLineSettings(options)), ...raised]
   return [
     '-D',
     nodePathsOf(options.nodeDirectory).data,
     ...settings.flatMap(([name, value]) => ['-c', `${name}=${plainValue(value)}`]),
   ]
+}
+
+/** PostgreSQL's own values, the same in 14 to 18, of the settings that a standby must not undercut. */
+const serverDefaults: Readonly<Record<string, number>> = {
+  max_connections: 100,
+  max_worker_processes: 8,
+  max_prepared_transactions: 0,
+  max_locks_per_transaction: 64,
+}
+
+function configuredNumber(options: PostgresOptions, name: string): number {
+  const configured = managedSettings(options)[name] ?? options.parameters[name]
+  return Number(configured ?? serverDefaults[name] ?? 0)
 }
 
 /** Room for every data node twice (streaming and being cloned), and for backups. */

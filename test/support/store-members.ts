@@ -1,0 +1,163 @@
+// Voters as their agents run them: the real store member of each, in a temporary folder, with the other
+// voters asked in the same process. For tests of the store without PostgreSQL.
+
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createEtcdClusterStore } from '../../src/adapters/etcd/cluster-store.ts'
+import type { EtcdClusterStore } from '../../src/adapters/etcd/cluster-store.ts'
+import type { Endpoint } from '../../src/adapters/etcd/endpoint.ts'
+import { createEtcdMember } from '../../src/adapters/etcd/member.ts'
+import { resolveDatabaseUser } from '../../src/adapters/postgres/database-user.ts'
+import type { ClusterLayout, NodeLayout } from '../../src/core/cluster-layout.ts'
+import type { ClusterName } from '../../src/core/names.ts'
+import { asNodeName } from '../../src/core/names.ts'
+import { timingPlans } from '../../src/core/timing-plan.ts'
+import { readCommandLine, signalProcess } from '../../src/host/process-table.ts'
+import type { StoreMember, StoreMemberState } from '../../src/ports/store-member.ts'
+import { freePorts } from './free-ports.ts'
+
+export type TestVoter = {
+  readonly name: string
+  readonly endpoint: Endpoint
+  readonly peerUrl: string
+  /** The member's own directory; etcd's is `etcd` below it. */
+  readonly directory: string
+  readonly logFile: string
+  /** The agent comes up: its member starts, and it answers the others. */
+  readonly start: () => void
+  /** The agent goes down in good order, its member with it. */
+  readonly stop: () => Promise<void>
+  readonly state: () => StoreMemberState
+  readonly member: () => StoreMember
+  /** Process ids of its etcd, as the system has them. */
+  readonly etcdPids: () => readonly number[]
+  /** What the member logged. */
+  readonly logged: string[]
+}
+
+export type TestVoters = {
+  readonly layout: ClusterLayout
+  readonly voters: readonly TestVoter[]
+  readonly connect: () => EtcdClusterStore
+  /** Ends everything, also etcd that no agent looks after, and removes the folder. */
+  readonly stop: () => Promise<void>
+}
+
+/** Prepares `count` voters; none is started. */
+export async function makeVoters(count: number): Promise<TestVoters> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'pgherd-voters-'))
+  // etcd runs as the database user, who must be able to enter.
+  chmodSync(folder, 0o755)
+  const ports = await freePorts(count * 2)
+  const nodes = Array.from({ length: count }, (_, index) =>
+    voterLayout(`n${index}`, ports[index]!, ports[count + index]!),
+  )
+  const layout: ClusterLayout = {
+    cluster: path.basename(folder) as ClusterName,
+    durability: 'quorum',
+    syncStandbys: 1,
+    plan: timingPlans.fast,
+    nodes,
+    endpoints: { write: null, read: null },
+  }
+  const runAs = await resolveDatabaseUser()
+  const agents = new Map<string, StoreMember>()
+  const voters = nodes.map((node) => makeVoter(layout, node, folder, runAs, agents))
+  const open: EtcdClusterStore[] = []
+  return {
+    layout,
+    voters,
+    connect: () => {
+      const endpoints = voters.map((voter) => voter.endpoint)
+      const store = createEtcdClusterStore({
+        cluster: layout.cluster,
+        plan: layout.plan,
+        endpoints,
+      })
+      open.push(store)
+      return store
+    },
+    stop: async () => {
+      for (const store of open) store.close()
+      await Promise.all(voters.map((voter) => voter.stop()))
+      for (const voter of voters) {
+        for (const pid of voter.etcdPids()) signalProcess(pid, 'SIGKILL')
+      }
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function makeVoter(
+  layout: ClusterLayout,
+  node: NodeLayout,
+  folder: string,
+  runAs: { readonly uid: number; readonly gid: number } | null,
+  agents: Map<string, StoreMember>,
+): TestVoter {
+  const directory = path.join(folder, node.name, 'store')
+  const logFile = path.join(folder, node.name, 'logs', 'etcd.log')
+  const logged: string[] = []
+  const others = layout.nodes.filter((other) => other !== node)
+  const agent = (): StoreMember => {
+    const found = agents.get(node.name)
+    if (found === undefined) throw new Error(`the agent of ${node.name} is down`)
+    return found
+  }
+  return {
+    name: node.name,
+    endpoint: { host: node.host, port: node.storeClientPort! },
+    peerUrl: `http://${node.host}:${node.storePeerPort!}`,
+    directory,
+    logFile,
+    logged,
+    start: () => {
+      const member = createEtcdMember({
+        layout,
+        node: node.name,
+        directory,
+        logFile,
+        program: 'etcd',
+        runAs,
+        askOtherVoters: async () =>
+          others.map(({ name }) => ({
+            node: name,
+            hasEverRun: agents.get(name)?.hasEverRun() ?? null,
+          })),
+        log: (level, message) => void logged.push(`${level} ${message}`),
+      })
+      agents.set(node.name, member)
+      member.start()
+    },
+    stop: async () => {
+      const running = agents.get(node.name)
+      agents.delete(node.name)
+      await running?.stop()
+    },
+    state: () => agent().state(),
+    member: agent,
+    etcdPids: () => pidsOn(path.join(directory, 'etcd')),
+  }
+}
+
+function voterLayout(name: string, clientPort: number, peerPort: number): NodeLayout {
+  return {
+    name: asNodeName(name),
+    role: 'witness',
+    host: '127.0.0.1',
+    postgresPort: null,
+    apiPort: 1,
+    storeClientPort: clientPort,
+    storePeerPort: peerPort,
+    isVoter: true,
+    noFailover: false,
+  }
+}
+
+function pidsOn(dataDirectory: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => readCommandLine(pid).includes(`--data-dir=${dataDirectory}`))
+}
