@@ -3,6 +3,9 @@
 
 import type { Clock } from '../ports/clock.ts'
 
+/** Given as the reason, because a default one is an error object with a stack trace each time. */
+const woken = 'woken'
+
 export class Waker {
   readonly #clock: Clock
   #isNotified = false
@@ -15,7 +18,7 @@ export class Waker {
   /** Ends the present wait, or the next one at once. */
   notify(): void {
     this.#isNotified = true
-    this.#sleeping?.abort()
+    this.#sleeping?.abort(woken)
   }
 
   /** Returns after `durationMs`, or as soon as somebody notifies. */
