@@ -3,8 +3,9 @@
 
 import type { JournalEvent } from '../core/journal-event.ts'
 import { type Rule, rules } from '../core/rules.ts'
+import { explainLoss } from './explain-loss.ts'
 import { renderEvent, renderOperands } from './render-event.ts'
-import { renderBytes, renderDateTime, renderDuration } from './render-quantity.ts'
+import { renderDateTime, renderDuration } from './render-quantity.ts'
 import { wrap, wrapIndented } from './render-table.ts'
 import { type Style, oneLine } from './style.ts'
 
@@ -21,6 +22,8 @@ export type EventExplanation = {
   /** Null: no rule decided, or one that this program does not know. */
   readonly rule: Pick<Rule, 'id' | 'section' | 'decision' | 'why' | 'when'> | null
   readonly steps: readonly ExplainedStep[]
+  /** What was kept from being lost, or would have been, in sentences. */
+  readonly loss: readonly string[]
 }
 
 /** Events further apart than this belong to different stories. */
@@ -41,6 +44,7 @@ export function explainEvent(events: readonly JournalEvent[], id: string): Event
     version: 1,
     event,
     rule: rules.find((rule) => rule.id === event.ruleId) ?? null,
+    loss: explainLoss(event),
     steps: storyAround(sorted, at).map((step) => ({
       offsetMs: offsetMs(event, step),
       event: step,
@@ -86,7 +90,7 @@ export function renderExplanation(
     style.dim(`${place}${epoch} ${style.symbols.bullet} ${event.id}`),
     ...section('Rule', ruleLines(event, rule, width), style),
     ...section('Operands', renderOperands(event.operands, '  '), style),
-    ...section('Loss', lossLines(event, width), style),
+    ...section('Loss', lossLines(explanation.loss, width, style), style),
     ...section('Steps', stepLines(explanation, width, style), style),
   ]
 }
@@ -113,16 +117,11 @@ function ruleLines(
   ]
 }
 
-/** Names under which agents journal what was lost, or would have been. */
-const lossNames = ['lostBytes', 'wouldLoseBytes', 'lagBytes', 'commits'] as const
-
-function lossLines(event: JournalEvent, width: number): readonly string[] {
-  const found = lossNames.flatMap((name) => {
-    const value = event.operands[name]
-    if (typeof value !== 'number') return []
-    return [name.endsWith('Bytes') ? renderBytes(value) : `${value} commits`]
+function lossLines(loss: readonly string[], width: number, style: Style): readonly string[] {
+  return loss.flatMap((sentence) => {
+    const lines = wrap(sentence, width - 4, '  ')
+    return lines.map((line, at) => `${at === 0 ? `  ${style.symbols.bullet} ` : '  '}${line}`)
   })
-  return found.length === 0 ? [] : wrapIndented(found.join(', '), width, '  ')
 }
 
 function stepLines(explanation: EventExplanation, width: number, style: Style): readonly string[] {
