@@ -58,7 +58,11 @@ type Ground = {
   readonly journal: Journal & { close(): void }
 }
 
-type Runnable = AgentApi & { run(signal: AbortSignal): Promise<void> }
+type Runnable = {
+  readonly api: AgentApi & { run(signal: AbortSignal): Promise<void> }
+  /** Ends what would keep the process alive: connections, and a guard that guards nothing any more. */
+  close(): Promise<void>
+}
 
 /**
  * Runs the agent of one node until `signal` aborts and the node has stopped cleanly.
@@ -83,7 +87,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const stack = { store, peers, member }
   const runnable =
     self.role === 'balancer' ? await makeBalancer(ground, stack) : await makeNode(ground, stack)
-  const server = createAgentServer(systemClock, runnable, signer, {
+  const server = createAgentServer(systemClock, runnable.api, signer, {
     address: { host: self.host, port: self.apiPort },
     bindHost: isLoopback(self.host) ? self.host : null,
     onError: (error) => {
@@ -92,9 +96,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   })
   await listen(server, self)
   try {
-    await runnable.run(signal)
+    await runnable.api.run(signal)
   } finally {
     await server.close()
+    await runnable.close()
     store.close()
     caller.close()
     journal.close()
@@ -200,10 +205,17 @@ async function makeNode(ground: Ground, stack: Stack): Promise<Runnable> {
   const { loaded, self, directory, journal } = ground
   const localState = await openLocalState(path.join(directory, 'state.json'))
   const data = self.role === 'data' ? await makeData(ground) : null
-  return createAgent(
+  const api = createAgent(
     { clock: systemClock, random: systemRandom, journal, localState, data, ...stack },
     { layout: loaded.layout, node: self.name, version, protections: allProtections },
   )
+  return {
+    api,
+    close: async () => {
+      await data?.postgres.close()
+      await data?.guard.dispose()
+    },
+  }
 }
 
 async function makeData(ground: Ground): Promise<{
@@ -277,10 +289,11 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     socketPath: path.join(sockets, 'haproxy'),
     logFile: path.join(directory, 'logs', 'haproxy.log'),
   })
-  return createBalancer(
+  const api = createBalancer(
     { clock: systemClock, journal, proxy, store: stack.store, member: stack.member },
     { layout: loaded.layout, node: self.name, version },
   )
+  return { api, close: async () => undefined }
 }
 
 /** `guard.mjs` lies beside the bundle of this program. */
