@@ -351,6 +351,7 @@ test('completion for a shell never complains', async () => {
   expect((await pgherd('__complete node stop pg-')).stdout).toBe(
     'pg-0\tdata\npg-1\tdata\npg-2\tdata\n',
   )
+  expect((await pgherd('__complete status --color a')).stdout).toBe('auto\t\nalways\t\n')
   expect(await pgherd('__complete --cluster nowhere node stop x')).toMatchObject({
     exitCode: 0,
     stdout: '',

@@ -28,7 +28,7 @@ export type ProgramInput = {
 /** Runs one command line. Never throws. @returns the exit code */
 export async function runProgram(input: ProgramInput): Promise<number> {
   // What is wrong with the options cannot be asked of the parser, so these two are looked at first.
-  const wish = colourWishOf(input.argv)
+  const wish = input.argv[0] === '__complete' ? 'never' : colourWishOf(input.argv)
   const terminal = createTerminal(input.streams, input.environment, wish ?? 'auto')
   try {
     if (wish === null) throw usageError('--color takes auto, always or never', 'pgherd --help')
