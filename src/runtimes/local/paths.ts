@@ -1,0 +1,111 @@
+// Where the local runtime keeps things: PGHERD_HOME, and below it one folder per cluster.
+
+import { createHash } from 'node:crypto'
+import os from 'node:os'
+import path from 'node:path'
+import { PgherdError } from '../../lib/errors.ts'
+
+/** Linux: sun_path has 108 bytes, the last of them zero. */
+const socketPathBytesMax = 107
+/** The longest name that a socket gets in a socket folder. */
+const longestSocketName = '.s.PGSQL.65535'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * The folder of all clusters. As root it lies outside root's closed home, because PostgreSQL runs as
+ * another user.
+ * @throws PgherdError PGHERD_HOME_INVALID when the variable holds no absolute path
+ */
+export function resolveHome(environment: Environment): string {
+  const given = environment['PGHERD_HOME']
+  if (given !== undefined && given !== '') {
+    if (path.isAbsolute(given)) return path.normalize(given)
+    throw new PgherdError({
+      code: 'PGHERD_HOME_INVALID',
+      reason: 'configuration',
+      message: `PGHERD_HOME is ${JSON.stringify(given)}`,
+      because: 'it must be an absolute path',
+      hint: 'set it to a folder such as /var/lib/pgherd, or unset it',
+    })
+  }
+  if (process.getuid?.() === 0) return '/var/lib/pgherd'
+  const dataHome = environment['XDG_DATA_HOME']
+  const base =
+    dataHome !== undefined && path.isAbsolute(dataHome)
+      ? dataHome
+      : path.join(environment['HOME'] ?? os.homedir(), '.local', 'share')
+  return path.join(base, 'pgherd')
+}
+
+export type ClusterPaths = {
+  readonly directory: string
+  readonly specFile: string
+  readonly secrets: string
+  /** libpq passfile of the application's role. */
+  readonly passFile: string
+  /** The program that runs the agents: a copy, so that it is readable for the database user. */
+  readonly program: string
+  /** What commands want and what the supervisor does. */
+  readonly state: string
+  readonly logs: string
+  readonly supervisorLog: string
+  readonly supervisorFile: string
+  /** Exists while a command changes the cluster; left behind by one that was killed. */
+  readonly changeMark: string
+  /** Sockets; elsewhere when the path would be too long. */
+  readonly run: string
+  nodeDirectory(node: string): string
+  nodeLogs(node: string): string
+  /** What the agent itself prints, that is when it fails before its log is open. */
+  agentOutput(node: string): string
+  socketDirectory(node: string): string
+  wantedFile(node: string): string
+  agentFile(node: string): string
+}
+
+/**
+ * @param nodes names of the nodes, for the length of socket paths; the same spec gives the same paths
+ */
+export function clusterPathsOf(
+  home: string,
+  cluster: string,
+  nodes: readonly string[],
+): ClusterPaths {
+  const directory = path.join(home, cluster)
+  const inCluster = (...parts: readonly string[]) => path.join(directory, ...parts)
+  const run = shortEnough(inCluster('run'), nodes) ? inCluster('run') : shortRun(directory)
+  const nodeDirectory = (node: string) => inCluster('nodes', node)
+  return {
+    directory,
+    specFile: inCluster('cluster.yaml'),
+    secrets: inCluster('secrets'),
+    passFile: inCluster('secrets', 'app.pgpass'),
+    program: inCluster('program'),
+    state: inCluster('state'),
+    logs: inCluster('logs'),
+    supervisorLog: inCluster('logs', 'supervisor.log'),
+    supervisorFile: inCluster('state', 'supervisor.json'),
+    changeMark: inCluster('state', 'changing'),
+    run,
+    nodeDirectory,
+    nodeLogs: (node) => path.join(nodeDirectory(node), 'logs'),
+    agentOutput: (node) => path.join(nodeDirectory(node), 'logs', 'output.log'),
+    socketDirectory: (node) => path.join(run, node),
+    wantedFile: (node) => inCluster('state', `${node}.wanted.json`),
+    agentFile: (node) => inCluster('state', `${node}.agent.json`),
+  }
+}
+
+function shortEnough(run: string, nodes: readonly string[]): boolean {
+  return nodes.every((node) => {
+    const longest = path.join(run, node, longestSocketName)
+    return Buffer.byteLength(longest) <= socketPathBytesMax
+  })
+}
+
+/** A short folder that belongs to this cluster folder alone. */
+function shortRun(directory: string): string {
+  const digest = createHash('sha256').update(directory).digest('hex').slice(0, 12)
+  return path.join('/tmp', `pgherd-${digest}`)
+}

@@ -1,0 +1,135 @@
+// The local runtime: every node is a set of processes on this machine, on loopback addresses.
+
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { closest } from '../../config/closest.ts'
+import { loadSpec } from '../../config/load.ts'
+import { readSecrets } from '../../config/secrets.ts'
+import type { ClusterLayout } from '../../core/cluster-layout.ts'
+import { isMissing } from '../../host/files.ts'
+import { PgherdError } from '../../lib/errors.ts'
+import type { ClusterSummary, Runtime, RuntimeCluster } from '../runtime.ts'
+import { createLocalCluster } from './cluster.ts'
+import { explainDiskError } from './folders.ts'
+import { portsOfNode } from './node-control.ts'
+import { clusterPathsOf } from './paths.ts'
+import type { LocalSettings } from './settings.ts'
+import { findSupervisor } from './supervision.ts'
+import { up } from './up.ts'
+
+/** The runtime over everything in `settings.home`. Nothing is read or made before a verb is called. */
+export function createLocalRuntime(settings: LocalSettings): Runtime {
+  return {
+    clusters: () => listClusters(settings),
+    open: async (name) => openCluster(settings, await chooseCluster(settings, name)),
+    up: async (spec, onStep, signal) => {
+      const others = (await listClusters(settings)).filter(
+        (each) => each.name !== spec.layout.cluster,
+      )
+      const ports = new Set(
+        others.flatMap(({ layout }) => (layout === null ? [] : portsOfCluster(layout))),
+      )
+      return up(settings, spec, ports, onStep, signal)
+    },
+  }
+}
+
+async function listClusters(settings: LocalSettings): Promise<readonly ClusterSummary[]> {
+  let names: readonly string[]
+  try {
+    const entries = await readdir(settings.home, { withFileTypes: true })
+    names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+    names = names.filter((name) => isClusterFolder(settings.home, name))
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw explainDiskError(error, settings.home)
+  }
+  return Promise.all([...names].sort().map((name) => summarise(settings, name)))
+}
+
+/** Other folders may lie beside those of clusters, when PGHERD_HOME is shared. */
+function isClusterFolder(home: string, name: string): boolean {
+  const paths = clusterPathsOf(home, name, [])
+  return existsSync(paths.specFile) || existsSync(paths.state)
+}
+
+async function summarise(settings: LocalSettings, name: string): Promise<ClusterSummary> {
+  const paths = clusterPathsOf(settings.home, name, [])
+  const layout = await loadSpec(paths.specFile).then(
+    (loaded) => loaded.layout,
+    () => null,
+  )
+  const isSupervised = (await findSupervisor(paths).catch(() => null)) !== null
+  return { name, directory: paths.directory, layout, isSupervised }
+}
+
+function portsOfCluster(layout: ClusterLayout): readonly number[] {
+  return layout.nodes.flatMap((node) => portsOfNode(layout, node))
+}
+
+async function chooseCluster(settings: LocalSettings, name: string | null): Promise<string> {
+  const names = (await listClusters(settings)).map((each) => each.name)
+  if (name !== null) {
+    if (names.includes(name)) return name
+    throw unknownCluster(settings, name, names)
+  }
+  const [only, ...more] = names
+  if (only === undefined) throw noCluster(settings)
+  if (more.length > 0) throw ambiguous(names)
+  return only
+}
+
+async function openCluster(settings: LocalSettings, name: string): Promise<RuntimeCluster> {
+  const { specFile } = clusterPathsOf(settings.home, name, [])
+  if (!existsSync(specFile)) throw incomplete(name)
+  const loaded = await loadSpec(specFile)
+  const nodes = loaded.layout.nodes.map((node) => node.name)
+  const paths = clusterPathsOf(settings.home, name, nodes)
+  const secrets = await readSecrets(paths.secrets)
+  return createLocalCluster(settings, paths, loaded, secrets.api)
+}
+
+function incomplete(name: string): PgherdError {
+  return new PgherdError({
+    code: 'PGHERD_CLUSTER_INCOMPLETE',
+    reason: 'localState',
+    message: `cluster ${name} was never completely made`,
+    because: 'a `pgherd up` was cut short before it had written the spec',
+    hint: `finish it with: pgherd up --cluster ${name}`,
+  })
+}
+
+function unknownCluster(
+  settings: LocalSettings,
+  name: string,
+  names: readonly string[],
+): PgherdError {
+  const meant = closest(name, names)
+  const known = names.length === 0 ? 'there is none' : `there are: ${names.join(', ')}`
+  return new PgherdError({
+    code: 'PGHERD_CLUSTER_UNKNOWN',
+    reason: 'configuration',
+    message: `there is no cluster ${name} in ${settings.home}`,
+    because: meant === null ? known : `did you mean ${meant}?`,
+    hint: `see what there is with: pgherd clusters; make one with: pgherd up --cluster ${name}`,
+  })
+}
+
+function noCluster(settings: LocalSettings): PgherdError {
+  return new PgherdError({
+    code: 'PGHERD_CLUSTER_UNKNOWN',
+    reason: 'configuration',
+    message: 'there is no cluster on this machine yet',
+    because: `${settings.home} holds none`,
+    hint: 'make one with: pgherd up',
+  })
+}
+
+function ambiguous(names: readonly string[]): PgherdError {
+  return new PgherdError({
+    code: 'PGHERD_CLUSTER_AMBIGUOUS',
+    reason: 'usage',
+    message: `there are several clusters: ${names.join(', ')}`,
+    hint: 'say which one with --cluster NAME',
+  })
+}

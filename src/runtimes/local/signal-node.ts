@@ -1,0 +1,78 @@
+// Signals to every process of a node at once. New processes may appear while the list is read (a
+// postmaster forks), so it is read again until nothing is left to do.
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { signalProcess } from '../../host/process-table.ts'
+import { PgherdError } from '../../lib/errors.ts'
+import { listProcesses, processesOfNode } from './process-list.ts'
+import type { ProcessInfo } from './process-list.ts'
+
+/** After this long a process is stuck in the kernel, usually in a hung disk. */
+const stuckAfterMs = 10_000
+const pollMs = 5
+
+const nodeProcesses = (nodeDirectory: string) => processesOfNode(listProcesses(), nodeDirectory)
+
+/**
+ * SIGKILL to all, until none is left.
+ * @returns how many were hit
+ * @throws PgherdError PGHERD_PROCESS_STUCK
+ */
+export async function killAll(nodeDirectory: string): Promise<number> {
+  const hit = new Set<number>()
+  const startedAtMs = performance.now()
+  for (;;) {
+    const alive = nodeProcesses(nodeDirectory)
+    if (alive.length === 0) return hit.size
+    if (performance.now() - startedAtMs > stuckAfterMs) throw stuckError(nodeDirectory, alive)
+    for (const each of alive) {
+      hit.add(each.pid)
+      signalProcess(each.pid, 'SIGKILL')
+    }
+    await pause(pollMs)
+  }
+}
+
+/** SIGSTOP to all, until none runs. @returns how many were hit */
+export async function freezeAll(nodeDirectory: string): Promise<number> {
+  const hit = new Set<number>()
+  const startedAtMs = performance.now()
+  for (;;) {
+    const running = nodeProcesses(nodeDirectory).filter((each) => !each.isFrozen)
+    if (running.length === 0) return hit.size
+    if (performance.now() - startedAtMs > stuckAfterMs) throw stuckError(nodeDirectory, running)
+    for (const each of running) {
+      hit.add(each.pid)
+      signalProcess(each.pid, 'SIGSTOP')
+    }
+    await pause(pollMs)
+  }
+}
+
+/** SIGCONT to all that are frozen. @returns how many were hit */
+export function thawAll(nodeDirectory: string): number {
+  const frozen = nodeProcesses(nodeDirectory).filter((each) => each.isFrozen)
+  for (const each of frozen) signalProcess(each.pid, 'SIGCONT')
+  return frozen.length
+}
+
+/** Waits until no process of the node is left. @returns false when `withinMs` has passed */
+export async function untilGone(nodeDirectory: string, withinMs: number): Promise<boolean> {
+  const startedAtMs = performance.now()
+  while (nodeProcesses(nodeDirectory).length > 0) {
+    if (performance.now() - startedAtMs > withinMs) return false
+    await pause(pollMs * 4)
+  }
+  return true
+}
+
+function stuckError(nodeDirectory: string, stuck: readonly ProcessInfo[]): PgherdError {
+  const names = stuck.map((each) => `${each.name} (pid ${String(each.pid)})`).join(', ')
+  return new PgherdError({
+    code: 'PGHERD_PROCESS_STUCK',
+    reason: 'system',
+    message: `processes of ${nodeDirectory} do not obey a signal: ${names}`,
+    because: 'a process that waits for a hanging disk cannot be ended',
+    hint: 'look at the disk (dmesg), then run the command again',
+  })
+}
