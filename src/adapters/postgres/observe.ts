@@ -28,6 +28,7 @@ select r.in_recovery,
   case when not r.in_recovery then (
     select count(*)::int from pg_stat_activity
     where wait_event = 'SyncRep' and usename is distinct from '${roles.pgherd}') end as sync_waiters,
+  case when r.in_recovery then current_setting('primary_conninfo') <> '' end as has_upstream,
   case when r.in_recovery then pg_last_wal_receive_lsn()::text end as receive_lsn,
   case when r.in_recovery then pg_last_wal_replay_lsn()::text end as replay_lsn,
   case when r.in_recovery then (
@@ -56,6 +57,8 @@ export class Observer {
   readonly #session: Session
   readonly #dataDirectory: string
   readonly #monotonicMs: () => number
+  /** Consecutive looks in which the server was known to use a configuration without an upstream. */
+  #detachedLooks = 0
   #stable: { readonly key: string; readonly sinceMs: number; readonly looks: number } | null = null
 
   constructor(session: Session, dataDirectory: string, monotonicMs: () => number) {
@@ -77,6 +80,7 @@ export class Observer {
     if (row === undefined) throw new RangeError('the server answered with nothing')
     if (row['in_recovery'] === true) return this.#readStandby(row, upstream)
     this.#stable = null
+    this.#detachedLooks = 0
     return readPrimary(row)
   }
 
@@ -85,7 +89,8 @@ export class Observer {
     upstream: Upstream | null | undefined,
   ): Promise<Omit<Standby, 'trouble'>> {
     const receiver = row['receiver'] as Receiver | null
-    const isReceiving = row['has_receiver'] === true || receiver !== null
+    const mayReceive = this.#mayStillReceive(row, upstream)
+    const isReceiving = row['has_receiver'] === true || receiver !== null || mayReceive
     const receiveLsn = lsnOrZero(row['receive_lsn'])
     const replayLsn = lsnOrZero(row['replay_lsn'])
     const isAtEndOfWal = this.#isAtEndOfWal(row, isReceiving, receiveLsn, replayLsn)
@@ -103,6 +108,22 @@ export class Observer {
       receivingFrom: senderOf(receiver),
       isAtEndOfWal,
     }
+  }
+
+  /**
+   * Whether the startup process might still start a receiver for the upstream that was taken away. The
+   * postmaster passes a reload on to our backend and then, a moment later, to the startup process, which
+   * reads it when its retry sleep ends and before it asks for a receiver (xlogrecovery.c,
+   * WaitForWALToBecomeAvailable). So once our backend has seen the new setting, the next look is the
+   * first that proves something.
+   */
+  #mayStillReceive(row: Row, upstream: Upstream | null | undefined): boolean {
+    if (upstream !== null || row['has_upstream'] === true) {
+      this.#detachedLooks = 0
+      return upstream === null
+    }
+    this.#detachedLooks += 1
+    return this.#detachedLooks < 2
   }
 
   /**
