@@ -40,8 +40,12 @@ export async function seal(node: Node, request: SealRequest): Promise<SealAnswer
     return { kind: 'promised', incarnation: null, why: `${self.name} holds no data` }
   }
   if (!node.protections.seal) return answerWithoutSeal(node)
-  await promiseEpoch(node, request.epoch)
+  // The promise goes to disk while the receiver ends; neither may be missing when the answer is given,
+  // nor when the lock is free again for whoever wants to follow a primary.
+  const promised = promiseEpoch(node, request.epoch)
+  promised.catch(() => undefined)
   if (!node.protections['receiver-gone']) {
+    await promised
     const answer = await answerWithoutSeal(node)
     void node.lock.run(() => stopAcknowledging(node, request.epoch))
     return answer
@@ -49,7 +53,11 @@ export async function seal(node: Node, request: SealRequest): Promise<SealAnswer
   count(node, 'seals')
   const operation = node.operation.current()?.name
   if (operation === 'clone' || operation === 'rewind') void node.operation.abort()
-  return node.lock.run(() => stopAcknowledging(node, request.epoch))
+  return node.lock.run(async () => {
+    const answer = await stopAcknowledging(node, request.epoch)
+    await promised
+    return answer
+  })
 }
 
 async function stopAcknowledging(node: Node, epoch: Epoch): Promise<SealAnswer> {
@@ -61,6 +69,8 @@ async function stopAcknowledging(node: Node, epoch: Epoch): Promise<SealAnswer> 
     incarnation: ports.localState.get().incarnation,
     why,
   })
+  // Usually known without another look: a standby that follows somebody.
+  if (memory.server.kind === 'standby') await dropUpstream(node)
   for (;;) {
     const { promise } = ports.localState.get()
     if (promise !== null && promise > epoch) {
@@ -76,15 +86,7 @@ async function stopAcknowledging(node: Node, epoch: Epoch): Promise<SealAnswer> 
       return promised('it ran as a primary and was stopped')
     }
     if (server.kind === 'standby') {
-      if (memory.config?.upstream !== null) {
-        await configure(node, {
-          upstream: null,
-          sync: { kind: 'nobody' },
-          gate: memory.config?.gate ?? 'open',
-        })
-        memory.following = null
-        continue
-      }
+      if (await dropUpstream(node)) continue
       if (!server.isReceiving && server.isAtEndOfWal) return evidence(node)
     } else if (server.kind === 'absent' || server.kind === 'stopped') {
       return promised(`PostgreSQL is ${server.kind} there`)
@@ -92,6 +94,19 @@ async function stopAcknowledging(node: Node, epoch: Epoch): Promise<SealAnswer> 
     if (clock.monotonicMs() >= untilMs) return promised('it did not finish reading its WAL in time')
     await clock.sleep(pollMs)
   }
+}
+
+/** Clears the upstream. @returns false when there was none */
+async function dropUpstream(node: Node): Promise<boolean> {
+  const { memory } = node
+  if (memory.config?.upstream === null) return false
+  await configure(node, {
+    upstream: null,
+    sync: { kind: 'nobody' },
+    gate: memory.config?.gate ?? 'open',
+  })
+  memory.following = null
+  return true
 }
 
 /** The answer of a standby whose receiver is gone and whose WAL is read to its end. */
