@@ -5,7 +5,7 @@ import { installInterrupts } from './cli/interrupts.ts'
 import { runProgram } from './cli/program.ts'
 import { systemClock } from './adapters/system/clock.ts'
 import { exitCodes } from './lib/errors.ts'
-import { createRuntime, runAgent, version } from './wiring.ts'
+import { createRuntime, runAgent, runSupervise, version } from './wiring.ts'
 
 for (const stream of [process.stdout, process.stderr]) {
   // `pgherd events | head`: the rest is not wanted.
@@ -17,15 +17,20 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const interrupts = installInterrupts(process, () => process.exit(exitCodes.interrupted))
 
-process.exitCode = await runProgram({
-  argv: process.argv.slice(2),
-  environment: process.env,
-  streams: process,
-  interrupts,
-  version,
-  services: () => ({
-    clock: systemClock,
-    runtime: createRuntime(process.env),
-    runAgent,
-  }),
-})
+const argv = process.argv.slice(2)
+if (argv[0] === 'supervise') {
+  await runSupervise(argv.slice(1), interrupts.signal)
+} else {
+  process.exitCode = await runProgram({
+    argv,
+    environment: process.env,
+    streams: process,
+    interrupts,
+    version,
+    services: () => ({
+      clock: systemClock,
+      runtime: createRuntime(process.env),
+      runAgent,
+    }),
+  })
+}

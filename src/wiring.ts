@@ -5,12 +5,14 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent } from './agent/agent.ts'
 import { createBalancer } from './agent/balancer.ts'
+import { checkEtcd } from './adapters/etcd/program.ts'
 import { createEtcdClusterStore } from './adapters/etcd/cluster-store.ts'
 import { createEtcdMember } from './adapters/etcd/member.ts'
 import { createGuardClient } from './adapters/guard/guard-client.ts'
 import { createHaproxy } from './adapters/haproxy/proxy.ts'
 import { checkHaproxy } from './adapters/haproxy/program.ts'
 import { createCaller } from './adapters/http/call.ts'
+import { createStatusClient } from './adapters/http/client.ts'
 import { createPeers } from './adapters/http/peers.ts'
 import { createAgentServer } from './adapters/http/server.ts'
 import { createSigner } from './adapters/http/signature.ts'
@@ -32,6 +34,10 @@ import type { Secrets } from './config/secrets.ts'
 import type { NodeLayout } from './core/cluster-layout.ts'
 import { nodeIn, votersOf } from './core/cluster-layout.ts'
 import { allProtections } from './core/protections.ts'
+import { resolveHome } from './runtimes/local/paths.ts'
+import { createLocalRuntime } from './runtimes/local/runtime.ts'
+import { runSupervisor } from './runtimes/local/supervisor.ts'
+import type { Runtime } from './runtimes/runtime.ts'
 import { messageOf, PgherdError } from './lib/errors.ts'
 import type { AgentApi } from './ports/agent-api.ts'
 import type { Journal } from './ports/journal.ts'
@@ -41,6 +47,9 @@ import type { StoreMember } from './ports/store-member.ts'
 /** This program's version; the bundle gets it from package.json. */
 export const version: string = process.env['PGHERD_VERSION'] ?? '0.1.0'
 
+/** Found on the PATH. */
+const etcdProgram = 'etcd'
+const haproxyProgram = 'haproxy'
 /** How often the guard writes and syncs its small file. */
 const diskProbePeriodMs = 500
 const socketPathBytesMax = 107
@@ -186,7 +195,7 @@ function makeMember(ground: Ground, peers: Peers): StoreMember {
     node: self.name,
     directory: path.join(directory, 'store'),
     logFile: path.join(directory, 'logs', 'etcd.log'),
-    program: 'etcd',
+    program: etcdProgram,
     runAs: user,
     askOtherVoters: () =>
       Promise.all(
@@ -231,7 +240,7 @@ async function makeData(ground: Ground): Promise<{
   for (const warning of binaries.warnings) journal.log('warn', warning)
   const paths = nodePathsOf(directory)
   const guard = createGuardClient({
-    programFile: guardProgram(),
+    programFile: path.join(bundleDirectory(), 'guard.mjs'),
     dataDirectory: paths.data,
     socketPath: path.join(sockets, 'guard'),
     pidFile: path.join(directory, 'guard.pid'),
@@ -273,7 +282,7 @@ async function makeData(ground: Ground): Promise<{
 
 async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
   const { loaded, self, directory, sockets, journal } = ground
-  const binary = 'haproxy'
+  const binary = haproxyProgram
   await checkHaproxy(binary)
   const proxyDirectory = path.join(directory, 'haproxy')
   await makeDirectory(proxyDirectory)
@@ -296,11 +305,6 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
   return { api, close: async () => undefined }
 }
 
-/** `guard.mjs` lies beside the bundle of this program. */
-function guardProgram(): string {
-  return path.join(path.dirname(fileURLToPath(import.meta.url)), 'guard.mjs')
-}
-
 async function listen(server: { listen(): Promise<void> }, self: NodeLayout): Promise<void> {
   try {
     await server.listen()
@@ -314,4 +318,58 @@ async function listen(server: { listen(): Promise<void> }, self: NodeLayout): Pr
       cause: error,
     })
   }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The runtime that commands work with. Nothing is read or made before one of its verbs is called. */
+export function createRuntime(environment: Environment): Runtime {
+  const program = {
+    execPath: process.execPath,
+    directory: bundleDirectory(),
+    main: 'pgherd.mjs',
+    files: ['pgherd.mjs', 'guard.mjs'],
+  }
+  return createLocalRuntime({
+    clock: systemClock,
+    home: resolveHome(environment),
+    resolveOwner: () => resolveDatabaseUser(),
+    program,
+    checkPrograms,
+    connect: (secret) => createStatusClient(createCaller(systemClock, createSigner(secret))),
+  })
+}
+
+/** The bundle's own folder; from the sources, the folder that `npm run build` fills. */
+function bundleDirectory(): string {
+  const file = fileURLToPath(import.meta.url)
+  return file.endsWith('.ts') ? path.resolve(path.dirname(file), '..', 'dist') : path.dirname(file)
+}
+
+async function checkPrograms({ spec, layout }: LoadedSpec): Promise<{ postgresMajor: number }> {
+  const { binDir, version: major } = spec.postgres
+  const [binaries] = await Promise.all([
+    findBinaries({ binDir, version: major }),
+    checkEtcd(etcdProgram),
+    layout.nodes.some((node) => node.role === 'balancer') ? checkHaproxy(haproxyProgram) : null,
+  ])
+  return { postgresMajor: binaries.version.major }
+}
+
+/** What `pgherd supervise` runs, which only `up` starts: words after the command's name. */
+export async function runSupervise(words: readonly string[], signal: AbortSignal): Promise<void> {
+  const [, home = '', , cluster = '', ...nodes] = words
+  await runSupervisor(
+    {
+      home,
+      cluster,
+      nodes,
+      execPath: process.execPath,
+      bundle: path.join(bundleDirectory(), 'pgherd.mjs'),
+      log: (message) => {
+        console.log(`${new Date().toISOString()} ${message}`)
+      },
+    },
+    signal,
+  )
 }

@@ -13,38 +13,42 @@ import { createLocalCluster } from './cluster.ts'
 import { explainDiskError } from './folders.ts'
 import { portsOfNode } from './node-control.ts'
 import { clusterPathsOf } from './paths.ts'
-import type { LocalSettings } from './settings.ts'
+import type { LocalOptions, LocalSettings } from './settings.ts'
 import { findSupervisor } from './supervision.ts'
 import { up } from './up.ts'
 
-/** The runtime over everything in `settings.home`. Nothing is read or made before a verb is called. */
-export function createLocalRuntime(settings: LocalSettings): Runtime {
+/** The runtime over everything in `options.home`. Nothing is read or made before a verb is called. */
+export function createLocalRuntime(options: LocalOptions): Runtime {
+  const resolve = async (): Promise<LocalSettings> => ({
+    ...options,
+    owner: await options.resolveOwner(),
+  })
   return {
-    clusters: () => listClusters(settings),
-    open: async (name) => openCluster(settings, await chooseCluster(settings, name)),
+    clusters: () => listClusters(options.home),
+    open: async (name) => openCluster(await resolve(), await chooseCluster(options.home, name)),
     up: async (spec, onStep, signal) => {
-      const others = (await listClusters(settings)).filter(
+      const others = (await listClusters(options.home)).filter(
         (each) => each.name !== spec.layout.cluster,
       )
       const ports = new Set(
         others.flatMap(({ layout }) => (layout === null ? [] : portsOfCluster(layout))),
       )
-      return up(settings, spec, ports, onStep, signal)
+      return up(await resolve(), spec, ports, onStep, signal)
     },
   }
 }
 
-async function listClusters(settings: LocalSettings): Promise<readonly ClusterSummary[]> {
+async function listClusters(home: string): Promise<readonly ClusterSummary[]> {
   let names: readonly string[]
   try {
-    const entries = await readdir(settings.home, { withFileTypes: true })
+    const entries = await readdir(home, { withFileTypes: true })
     names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
-    names = names.filter((name) => isClusterFolder(settings.home, name))
+    names = names.filter((name) => isClusterFolder(home, name))
   } catch (error) {
     if (isMissing(error)) return []
-    throw explainDiskError(error, settings.home)
+    throw explainDiskError(error, home)
   }
-  return Promise.all([...names].sort().map((name) => summarise(settings, name)))
+  return Promise.all([...names].sort().map((name) => summarise(home, name)))
 }
 
 /** Other folders may lie beside those of clusters, when PGHERD_HOME is shared. */
@@ -53,8 +57,8 @@ function isClusterFolder(home: string, name: string): boolean {
   return existsSync(paths.specFile) || existsSync(paths.state)
 }
 
-async function summarise(settings: LocalSettings, name: string): Promise<ClusterSummary> {
-  const paths = clusterPathsOf(settings.home, name, [])
+async function summarise(home: string, name: string): Promise<ClusterSummary> {
+  const paths = clusterPathsOf(home, name, [])
   const layout = await loadSpec(paths.specFile).then(
     (loaded) => loaded.layout,
     () => null,
@@ -67,14 +71,14 @@ function portsOfCluster(layout: ClusterLayout): readonly number[] {
   return layout.nodes.flatMap((node) => portsOfNode(layout, node))
 }
 
-async function chooseCluster(settings: LocalSettings, name: string | null): Promise<string> {
-  const names = (await listClusters(settings)).map((each) => each.name)
+async function chooseCluster(home: string, name: string | null): Promise<string> {
+  const names = (await listClusters(home)).map((each) => each.name)
   if (name !== null) {
     if (names.includes(name)) return name
-    throw unknownCluster(settings, name, names)
+    throw unknownCluster(home, name, names)
   }
   const [only, ...more] = names
-  if (only === undefined) throw noCluster(settings)
+  if (only === undefined) throw noCluster(home)
   if (more.length > 0) throw ambiguous(names)
   return only
 }
@@ -99,28 +103,24 @@ function incomplete(name: string): PgherdError {
   })
 }
 
-function unknownCluster(
-  settings: LocalSettings,
-  name: string,
-  names: readonly string[],
-): PgherdError {
+function unknownCluster(home: string, name: string, names: readonly string[]): PgherdError {
   const meant = closest(name, names)
   const known = names.length === 0 ? 'there is none' : `there are: ${names.join(', ')}`
   return new PgherdError({
     code: 'PGHERD_CLUSTER_UNKNOWN',
     reason: 'configuration',
-    message: `there is no cluster ${name} in ${settings.home}`,
+    message: `there is no cluster ${name} in ${home}`,
     because: meant === null ? known : `did you mean ${meant}?`,
     hint: `see what there is with: pgherd clusters; make one with: pgherd up --cluster ${name}`,
   })
 }
 
-function noCluster(settings: LocalSettings): PgherdError {
+function noCluster(home: string): PgherdError {
   return new PgherdError({
     code: 'PGHERD_CLUSTER_UNKNOWN',
     reason: 'configuration',
     message: 'there is no cluster on this machine yet',
-    because: `${settings.home} holds none`,
+    because: `${home} holds none`,
     hint: 'make one with: pgherd up',
   })
 }

@@ -5,12 +5,15 @@ import type { FileOwner } from '../../host/files.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { StatusClient } from '../../ports/status-client.ts'
 
+/** As root everything of a cluster runs as and belongs to this user. */
+export type ClusterOwner = FileOwner & { readonly name: string }
+
 export type LocalSettings = {
   readonly clock: Clock
   /** Folder of all clusters, absolute. */
   readonly home: string
-  /** As root: the user that everything of a cluster runs as and belongs to. Null: ourselves. */
-  readonly owner: (FileOwner & { readonly name: string }) | null
+  /** Null: everything runs as ourselves. */
+  readonly owner: ClusterOwner | null
   readonly program: {
     /** Node itself. */
     readonly execPath: string
@@ -27,4 +30,10 @@ export type LocalSettings = {
   checkPrograms(spec: LoadedSpec): Promise<{ readonly postgresMajor: number }>
   /** A client of agents that know `secret`. */
   connect(secret: string): StatusClient
+}
+
+/** The settings as the composition root has them: who owns the files is looked up when needed. */
+export type LocalOptions = Omit<LocalSettings, 'owner'> & {
+  /** @throws PgherdError when we are root and there is nobody else to run as */
+  resolveOwner(): Promise<ClusterOwner | null>
 }
