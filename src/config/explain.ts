@@ -1,7 +1,7 @@
 // The settings as a list for people, derived from the schema: for `pgherd explain`, the generated page
 // and the suggestions in error messages. Also the JSON Schema for editors.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { specSchema } from './schema.ts'
 import type { SpecPath } from './problems.ts'
 

@@ -1,6 +1,6 @@
 // Turns the complaints of the schema into sentences that name place, cause and the likely intention.
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { SpecDocument } from './document.ts'
 import { closest } from './closest.ts'
 import { knownKeysAt } from './explain.ts'

@@ -2,7 +2,7 @@
 // error messages, `explain`, the JSON Schema and the documentation follow from it. What must hold
 // between several settings is checked in check.ts.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { defaults } from './defaults.ts'
 
 /** A name that is also a file name, a host name, part of an application_name and of a slot's name. */

@@ -1,7 +1,7 @@
 // The form of records in etcd: JSON {"format": 1, "record": …}, checked when read. Fields that a newer
 // version added are ignored; a newer *format* is refused, because it says that ignoring is not safe.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ControlRecord } from '../../core/control.ts'
 import type { EventKind, JournalEvent } from '../../core/journal-event.ts'
 import type { LeaseRecord } from '../../core/lease.ts'

@@ -1,7 +1,7 @@
 // Calls to one particular member: its status, the list of members, leadership, upkeep.
 
 import type { Agent } from 'node:http'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Endpoint } from './endpoint.ts'
 import { postJson } from './http.ts'
 import type { ListedMember, MemberStatus } from './messages.ts'

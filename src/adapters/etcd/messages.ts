@@ -1,7 +1,7 @@
 // The messages of etcd's JSON gateway that we use: base64 keys and values, 64-bit integers as decimal
 // strings, and zero values (0, "", false, empty list) left out of answers.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { EtcdError, grpcCodes } from './errors.ts'
 import type { KeyRange } from './keys.ts'
 
