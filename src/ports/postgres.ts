@@ -40,7 +40,11 @@ export interface Postgres {
   /** Makes the staged directory the data directory. */
   adoptStaged(): Promise<void>
 
-  /** Writes the configuration and, when the server runs, reloads. Does nothing when it is current. */
+  /**
+   * Writes the configuration and, when the server runs, reloads. Does nothing when it is current. Once
+   * it has returned, no receiver can connect to an upstream that was taken away, not even one that is
+   * started by a process which has not read the new setting yet; a connected one ends soon.
+   */
   configure(config: ServerConfig): Promise<void>
   /**
    * Starts the server under the guard and returns when it accepts pgherd's own connections. Ends every

@@ -1,5 +1,6 @@
 // Puts the rendered configuration on disk, and says whether anything changed.
 
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { ServerConfig } from '../../core/server.ts'
 import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
@@ -53,8 +54,16 @@ export async function applyConfiguration(
 ): Promise<boolean> {
   const paths = nodePathsOf(options.nodeDirectory)
   const owner = options.runAs
+  const { replication } = options.secrets
+  const { upstream } = config
+  // First of all: a startup process that has not read the new setting yet may still start a receiver for
+  // the old upstream, long after nobody expects it. Without its password it is not let in there.
+  if (upstream === null) await rm(paths.receiverPassfile, { force: true })
   const files: readonly (readonly [file: string, text: string])[] = [
-    [paths.passfile, renderPassfile(options.secrets.replication)],
+    ...(upstream === null
+      ? []
+      : [[paths.receiverPassfile, renderPassfile(replication, upstream)] as const]),
+    [paths.passfile, renderPassfile(replication)],
     [
       paths.hba,
       renderHba({

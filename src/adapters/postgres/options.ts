@@ -76,6 +76,8 @@ export function nodePathsOf(nodeDirectory: string) {
     dynamic: inNode('conf', 'dynamic.conf'),
     hba: inNode('conf', 'pg_hba.conf'),
     passfile: inNode('conf', 'passfile'),
+    /** Of the WAL receiver alone. It is there only while an upstream is configured. */
+    receiverPassfile: inNode('conf', 'receiver-passfile'),
     diverged: inNode('diverged'),
     logs: inNode('logs'),
     serverLog: inNode('logs', 'postgresql.log'),

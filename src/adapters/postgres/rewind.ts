@@ -31,7 +31,7 @@ export async function rewindDirectory(
       program: path.join(options.binaries.directory, 'pg_rewind'),
       args: [
         `--target-pgdata=${paths.data}`,
-        `--source-server=${renderConnection(options, source, `pgherd_rewind ${options.node}`, 'postgres')}`,
+        `--source-server=${renderConnection(options, source, `pgherd_rewind ${options.node}`, { database: 'postgres' })}`,
         '--no-ensure-shutdown',
         '--progress',
       ],

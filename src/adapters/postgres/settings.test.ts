@@ -103,7 +103,7 @@ test('a standby is started with no less than its WAL was written with', () => {
 test('dynamic.conf of a standby: the password stays in the passfile', () => {
   const text = renderDynamicSettings(options, { upstream, sync: { kind: 'nobody' }, gate: 'open' })
   expect(text).toMatchInlineSnapshot(`
-    "primary_conninfo = 'host=10.0.0.1 port=5432 user=pgherd_replication passfile=/var/lib/pgherd/pg-1/conf/passfile application_name=pg-1-3f9ac2d1 connect_timeout=4 tcp_user_timeout=3600 sslmode=prefer gssencmode=disable'
+    "primary_conninfo = 'host=10.0.0.1 port=5432 user=pgherd_replication passfile=/var/lib/pgherd/pg-1/conf/receiver-passfile application_name=pg-1-3f9ac2d1 connect_timeout=4 tcp_user_timeout=3600 sslmode=prefer gssencmode=disable'
     primary_slot_name = 'pgherd_pg_1'
     synchronous_standby_names = 'ANY 1 (pgherd_nobody)'
     "
@@ -133,6 +133,11 @@ test('the passfile escapes what separates its fields', () => {
   expect(renderPassfile(options.secrets.replication)).toBe(
     '*:*:*:pgherd_replication:re\\:pl\\\\ica\n',
   )
+})
+
+test('the passfile of a receiver is good for its upstream only', () => {
+  const server = { host: 'fd00::1', port: 5433 }
+  expect(renderPassfile('secret', server)).toBe('fd00\\:\\:1:5433:*:pgherd_replication:secret\n')
 })
 
 test('parameters that pgherd manages are refused by name, in any case', () => {

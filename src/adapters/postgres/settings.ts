@@ -164,7 +164,8 @@ export function renderDynamicSettings(options: PostgresOptions, config: ServerCo
 }
 
 function renderUpstream(options: PostgresOptions, upstream: Upstream): string {
-  return renderConnection(options, upstream, upstream.applicationName)
+  const { receiverPassfile } = nodePathsOf(options.nodeDirectory)
+  return renderConnection(options, upstream, upstream.applicationName, { receiverPassfile })
 }
 
 /**
@@ -175,14 +176,15 @@ export function renderConnection(
   options: PostgresOptions,
   server: { readonly host: string; readonly port: number },
   applicationName: string,
-  database?: string,
+  special: { readonly database?: string; readonly receiverPassfile?: string } = {},
 ): string {
+  const { database, receiverPassfile } = special
   const timeoutMs = replicationTimeoutMs(options.plan)
   const parts: Readonly<Record<string, string | number>> = {
     host: server.host,
     port: server.port,
     user: roles.replication,
-    passfile: nodePathsOf(options.nodeDirectory).passfile,
+    passfile: receiverPassfile ?? nodePathsOf(options.nodeDirectory).passfile,
     ...(database === undefined ? {} : { dbname: database }),
     application_name: applicationName,
     connect_timeout: Math.max(2, Math.ceil(timeoutMs / 1000)),
@@ -200,10 +202,14 @@ function quoteConnectionValue(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }
 
-/** The passfile for the replication role, to any server. */
-export function renderPassfile(password: string): string {
-  const escaped = password.replaceAll('\\', '\\\\').replaceAll(':', '\\:')
-  return `*:*:*:${roles.replication}:${escaped}\n`
+/** The passfile for the replication role: to one server, or to any. */
+export function renderPassfile(
+  password: string,
+  server?: { readonly host: string; readonly port: number },
+): string {
+  const escape = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll(':', '\\:')
+  const place = server === undefined ? '*:*' : `${escape(server.host)}:${server.port}`
+  return `${place}:*:${roles.replication}:${escape(password)}\n`
 }
 
 function renderSettings(settings: Settings): string {
