@@ -47,6 +47,12 @@ export function canHavePrimary(world: World, alive: readonly SimNode[]): boolean
   const record = store.sync?.value
   if (record === undefined) return alive.length === world.nodes.length
   const incarnations = new Set(alive.map((node) => node.file.record.incarnation))
+  const evidence = new Set(
+    alive
+      .filter((node) => node.directory.state === 'present')
+      .filter((node) => node.file.record.suspendedUntil === null)
+      .map((node) => node.file.record.incarnation),
+  )
   const standbyCount = alive.filter((node) => node.layout.role === 'data').length - 1
   // In `strict` writes wait while there are fewer standbys than commits must reach.
   if (layout.durability === 'strict' && standbyCount < layout.syncStandbys) return false
@@ -55,7 +61,7 @@ export function canHavePrimary(world: World, alive: readonly SimNode[]): boolean
   return (
     canPromote &&
     record.lists.every((list) => {
-      const members = list.members.filter((member) => incarnations.has(member))
+      const members = list.members.filter((member) => evidence.has(member))
       return !isEmptyList(list) && members.length >= list.members.length - list.count + 1
     })
   )

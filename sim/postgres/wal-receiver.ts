@@ -105,6 +105,8 @@ export class WalReceiver {
   }
 
   #connect(target: SimServer): boolean {
+    // The passfile lets it in at the configured upstream only, whatever this process has read so far.
+    if (this.server.directory.config?.upstream?.node !== this.upstream.node) return false
     if (target.role !== 'primary' && target.role !== 'standby') return false
     const mine = this.server.directory
     const theirs = target.directory

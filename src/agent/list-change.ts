@@ -162,7 +162,11 @@ export class ListChange {
   async #reload(list: SyncList, facts: Facts): Promise<boolean> {
     const { protections, memory } = this.#node
     if (facts.server.kind !== 'primary') return false
-    const isFromEmpty = facts.server.syncSettingText === '' && !isEmptyList(list)
+    // What SHOW says in our session is not what the checkpointer uses: while the record holds the empty
+    // list, some process may use it.
+    const lists = facts.store?.sync?.value.lists ?? []
+    const mayBeEmpty = facts.server.syncSettingText === '' || lists.some(isEmptyList)
+    const isFromEmpty = mayBeEmpty && !isEmptyList(list)
     const gate = memory.isOpen ? 'open' : 'closed'
     if (isFromEmpty && protections['commit-probe']) {
       // Only the checkpointer switches waiting on, so SHOW proves nothing: a commit is seen to wait.

@@ -23,6 +23,9 @@ export async function observe(node: Node): Promise<void> {
   const nowMs = ports.clock.monotonicMs()
   if (server.kind === 'unknown') memory.serverSilentSinceMs ??= nowMs
   else memory.serverSilentSinceMs = null
+  // Promoted by a former agent: what was read before says standby, and must not be believed when it stops.
+  const isStandby = memory.directory?.kind === 'present' && memory.directory.isStandby
+  if (server.kind === 'primary' && isStandby) memory.directory = null
   const isDown = server.kind === 'absent' || server.kind === 'stopped'
   const isOld = nowMs - memory.inspectedAtMs > inspectPeriodMs
   if (memory.directory === null || (isDown && isOld)) {
