@@ -131,12 +131,11 @@ function stepLines(explanation: EventExplanation, width: number, style: Style): 
   )
   const offsetWidth = Math.max(...offsets.map((text) => text.length))
   return explanation.steps.flatMap(({ event }, index) => {
-    const offset = (offsets[index] ?? '').padStart(offsetWidth)
     const isThis = event.id === explanation.event.id
-    const lines = renderEvent(event, width - offsetWidth - 4, style)
-    return lines.map((line, at) => {
-      const head = at === 0 ? offset : ' '.repeat(offsetWidth)
-      return `${isThis && at === 0 ? style.accent('>') : ' '} ${head}  ${isThis ? style.bold(line) : line}`
+    const when = (offsets[index] ?? '').padStart(offsetWidth)
+    return renderEvent(event, width - 2, style, when).map((line, at) => {
+      const mark = isThis && at === 0 ? style.accent('>') : ' '
+      return `${mark} ${isThis ? style.bold(line) : line}`
     })
   })
 }

@@ -2,7 +2,7 @@
 
 import type { EventKind, JournalEvent } from '../core/journal-event.ts'
 import { type Lsn, renderLsn } from '../core/lsn.ts'
-import { renderBytes, renderDateTime, renderDuration, renderTime } from './render-quantity.ts'
+import { renderBytes, renderDuration, renderTime } from './render-quantity.ts'
 import { wrap } from './render-table.ts'
 import { type Paint, type Style, columnsOf, oneLine } from './style.ts'
 
@@ -61,25 +61,24 @@ function toneOf(kind: EventKind): Tone {
 
 /**
  * One event: time, node, sentence, id. Wraps to `widthMax` with the continuation below the sentence.
- * @param isDated with the day before the time
+ * @param when stands in place of the time of day
  */
 export function renderEvent(
   event: JournalEvent,
   widthMax: number,
   style: Style,
-  isDated = false,
+  when = renderTime(event.atMs),
 ): readonly string[] {
   const { mark, paint } = toneMark(toneOf(event.kind), style)
-  const time = isDated ? renderDateTime(event.atMs) : renderTime(event.atMs)
   const marked = mark.padEnd(columnsOf(style.symbols.done))
   const node = event.node.padEnd(6)
-  const indent = ' '.repeat(columnsOf(`${time} ${marked} ${node} `))
+  const indent = ' '.repeat(columnsOf(`${when} ${marked} ${node} `))
   const tail = `[${event.id}]`
   const sentence = `${withoutName(event)} ${tail}`
   const lines = wrap(sentence, Math.max(20, widthMax - indent.length))
   return lines.map((line, index) => {
     const text = line.replace(tail, style.dim(tail))
-    return index === 0 ? `${style.dim(time)} ${paint(marked)} ${node} ${text}` : indent + text
+    return index === 0 ? `${style.dim(when)} ${paint(marked)} ${node} ${text}` : indent + text
   })
 }
 

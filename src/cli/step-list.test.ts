@@ -36,6 +36,13 @@ describe('the list', () => {
     expect(renderSteps(later, 10_000, 60, style)[0]).toContain('0.4 s')
   })
 
+  test('a step that starts again goes on counting from its beginning', () => {
+    const again = withStep(list, step('machine', 'started', 'once more'), 5_000)
+    expect(renderSteps(again, 6_000, 60, style)[0]).toContain('6.0 s')
+    const ended = withStep(again, step('machine', 'done'), 7_000)
+    expect(renderSteps(ended, 9_000, 60, style)[0]).toContain('7.0 s')
+  })
+
   test('long details are cut to the width', () => {
     const long = listOf([step('pg-0', 'started', 'x'.repeat(200)), 0])
     expect(columnsOf(renderSteps(long, 0, 60, style)[0] ?? '')).toBeLessThanOrEqual(60)

@@ -22,16 +22,20 @@ type ListedStep = StepUpdate & {
 /** Steps in the order of their first appearance. */
 export type StepList = readonly ListedStep[]
 
-/** The list after `update`; a step that ended may start again and then counts on. */
+/** The list after `update`; a step that ended may start again, and its time then goes on. */
 export function withStep(list: StepList, update: StepUpdate, nowMs: number): StepList {
   const known = list.find((step) => step.id === update.id)
-  const endedAtMs = update.state === 'started' ? null : nowMs
-  if (known === undefined) return [...list, { ...update, startedAtMs: nowMs, endedAtMs }]
-  return list.map((step) =>
-    step.id === update.id
-      ? { ...update, startedAtMs: step.startedAtMs, endedAtMs: step.endedAtMs ?? endedAtMs }
-      : step,
-  )
+  if (known === undefined) {
+    return [...list, { ...update, startedAtMs: nowMs, endedAtMs: endOf(update, null, nowMs) }]
+  }
+  const endedAtMs = endOf(update, known.endedAtMs, nowMs)
+  const next = { ...update, startedAtMs: known.startedAtMs, endedAtMs }
+  return list.map((step) => (step === known ? next : step))
+}
+
+/** An ended step that only says more ended when it ended. */
+function endOf(update: StepUpdate, endedAtMs: number | null, nowMs: number): number | null {
+  return update.state === 'started' ? null : (endedAtMs ?? nowMs)
 }
 
 const spinnerFrames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const

@@ -55,12 +55,15 @@ function notHealthy(
   })
 }
 
-/** Each node as a step: done when it does what it is there for. Exported for its test. */
+/**
+ * Each node as a step: done when it does what it is there for. The id is the one under which runtimes
+ * report the start of a node, so that one line tells its whole way.
+ */
 export function healthSteps(status: ClusterStatus): readonly StepUpdate[] {
   return status.nodes.map((node) => {
     const isSettled = node.state === 'running' || node.state === 'streaming'
     return {
-      id: `health:${node.name}`,
+      id: `start:${node.name}`,
       title: node.name,
       state: node.state === 'failed' ? 'failed' : isSettled ? 'done' : 'started',
       detail: describeNode(node),

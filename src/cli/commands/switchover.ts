@@ -59,8 +59,8 @@ export const switchoverCommand: Command = {
     const plan = await requestOfCluster(cluster, client, (agent, deadlineMs) =>
       client.requestSwitchover(agent, target, true, deadlineMs),
     )
-    if (input.isSet('dry-run')) return showPlan(context, before, plan.message)
-    await confirm(context, input, before, plan.message)
+    if (input.isSet('dry-run')) return showPlan(context, before, planText(plan.message))
+    await confirm(context, input, before, planText(plan.message))
     const known = new Set((await gatherEvents(cluster, client))?.map((event) => event.id))
     const startedAtMs = context.services.clock.wallClockMs()
     const accepted = await requestOfCluster(cluster, client, (agent, deadlineMs) =>
@@ -76,13 +76,9 @@ export const switchoverCommand: Command = {
       signal: context.signal,
       onStep: (event) => {
         const { messageStyle: style, messageWidth } = context.terminal
-        const offset = `+${renderDuration(event.atMs - startedAtMs)}`.padStart(9)
-        const lines = renderEvent(event, messageWidth - 11, style)
-        if (!context.isJson) {
-          context.terminal.tell(
-            ...lines.map((line, at) => `${at === 0 ? offset : ' '.repeat(9)}  ${line}`),
-          )
-        }
+        const offset = `+${renderDuration(Math.max(0, event.atMs - startedAtMs))}`.padStart(8)
+        if (context.isJson) return
+        context.terminal.tell(...renderEvent(event, messageWidth, style, offset))
       },
     })
     return conclude(context, { id: accepted.id, from, before, course, timeoutMs })
@@ -112,6 +108,11 @@ function parseTimeout(text: string | null): number {
     message: `--timeout ${text} is no duration`,
     hint: 'write 30s, 2m, 1h',
   })
+}
+
+/** Agents say it as an answer; here it stands below a title. */
+function planText(message: string): string {
+  return message.replace(/^Would do: /, '')
 }
 
 /** Everything that a person should see before saying yes. */
