@@ -28,6 +28,7 @@ export type TestVoter = {
   readonly start: () => void
   /** The agent goes down in good order, its member with it. */
   readonly stop: () => Promise<void>
+  readonly hasAgent: () => boolean
   readonly state: () => StoreMemberState
   readonly member: () => StoreMember
   /** Process ids of its etcd, as the system has them. */
@@ -135,6 +136,7 @@ function makeVoter(
       agents.delete(node.name)
       await running?.stop()
     },
+    hasAgent: () => agents.has(node.name),
     state: () => agent().state(),
     member: agent,
     etcdPids: () => pidsOn(path.join(directory, 'etcd')),

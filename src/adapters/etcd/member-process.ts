@@ -107,19 +107,29 @@ async function readComplaint(logFile: string, start: number): Promise<string | n
   }
 }
 
-/** The last line of etcd's log (JSON lines of zap, or Go's own `panic:`) that says why it ended. */
+/**
+ * What in etcd's log says why it ended: its last serious JSON line, which has the cause, or else Go's
+ * own `panic:`, which often repeats it without.
+ */
 export function findComplaint(log: string): string | null {
-  const lines = log.split('\n').filter((line) => line.trim() !== '')
-  for (const line of lines.reverse()) {
-    if (/^(panic|fatal error|setpriv): /.test(line)) return line
+  let panic: string | null = null
+  for (const line of log.split('\n').reverse()) {
+    if (/^(panic|fatal error|setpriv): /.test(line)) panic ??= line
     const entry = parseLine(line)
-    if (entry === null || !['fatal', 'panic', 'error'].includes(entry.level)) continue
+    if (entry === null || !isSerious(entry)) continue
     return entry.error === '' ? entry.msg : `${entry.msg}: ${entry.error}`
   }
-  return null
+  return panic
 }
 
-function parseLine(line: string): { level: string; msg: string; error: string } | null {
+/** 3.4 says as a mere warning that it was removed from the store. */
+function isSerious(entry: LogEntry): boolean {
+  return ['fatal', 'panic', 'error'].includes(entry.level) || entry.msg === 'server error'
+}
+
+type LogEntry = { readonly level: string; readonly msg: string; readonly error: string }
+
+function parseLine(line: string): LogEntry | null {
   try {
     const entry = JSON.parse(line) as Record<string, unknown>
     const text = (key: string): string => (typeof entry[key] === 'string' ? entry[key] : '')

@@ -1,40 +1,56 @@
 // What etcd's last words mean, and what follows from them. Pure.
 
-/** What the agent does about a member that does not come up. */
+/** What stands behind a member that does not come up. */
 export type Trouble =
   /** Somebody took this member out of the store: its directory is worthless. */
   | { readonly kind: 'removed' }
-  /** The directory cannot be read any more: it has to be built anew from the other members. */
+  /** The directory cannot be read any more. */
   | { readonly kind: 'damaged' }
-  /** Only a person can help, or time. */
+  /** Something around the member; only a person can help, or time. */
   | { readonly kind: 'outside'; readonly hint: string }
+  | { readonly kind: 'unknown' }
 
-const removedPattern = /permanently removed|has been removed|removed from the cluster/i
+const outsideCauses: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [
+    /bind: address already in use/,
+    'another program listens there: end it, or give this voter other store ports',
+  ],
+  [/bind: cannot assign requested address/, 'this machine does not have the address of the voter'],
+  [/no space left on device|disk quota exceeded/i, 'make room on the disk'],
+  [/permission denied|operation not permitted/i, 'give the directory to the user etcd runs as'],
+  [/input\/output error|read-only file system/i, 'look after the disk'],
+  [/ENOENT|No such file or directory/, 'install etcd (Debian package etcd-server)'],
+  [/flag provided but not defined/, 'use etcd 3.4 or 3.5'],
+]
+
+const removedPattern = /permanently removed from the cluster/
 
 const damagedPattern =
-  /crc mismatch|checksum|walpb|wal: |failed to (read|open|recover|repair) .*(wal|snap|backend)|failed to find database snapshot|invalid database|unexpected (EOF|fault address)|tocommit\(|invalid page|page .* already freed|corrupt/i
+  /crc mismatch|walpb|wal: |database snapshot|invalid database|invalid page|version mismatch|unexpected EOF|unexpected fault address|tocommit\(|already freed|corrupt/i
 
-/** What stands behind the reason for which etcd ended. */
+/** @param reason as etcd's log or the system told it */
 export function classifyTrouble(reason: string): Trouble {
   if (removedPattern.test(reason)) return { kind: 'removed' }
-  const address = /listen tcp (\S+): bind: address already in use/.exec(reason)
-  if (address !== null) {
-    return {
-      kind: 'outside',
-      hint: `another program listens on ${address[1] ?? 'its port'}: end it, or give this voter other store ports`,
-    }
+  const outside = outsideCauses.find(([pattern]) => pattern.test(reason))
+  if (outside !== undefined) return { kind: 'outside', hint: outside[1] }
+  return { kind: damagedPattern.test(reason) ? 'damaged' : 'unknown' }
+}
+
+/**
+ * Whether the directory should be given up, where the other members can build this one anew.
+ * @param isListed the store still has this member under the id it last served with
+ */
+export function isWorthless(trouble: Trouble, failureCount: number, isListed: boolean): boolean {
+  switch (trouble.kind) {
+    case 'removed':
+      return !isListed
+    case 'damaged':
+      return failureCount >= 2
+    case 'unknown':
+      return failureCount % 5 === 0
+    case 'outside':
+      return false
   }
-  if (/no space left on device|disk quota exceeded/i.test(reason)) {
-    return { kind: 'outside', hint: 'the disk is full: make room, it starts again by itself' }
-  }
-  if (/permission denied/i.test(reason)) {
-    return { kind: 'outside', hint: 'give the directory back to the user that etcd runs as' }
-  }
-  if (/ENOENT|No such file or directory/.test(reason)) {
-    return { kind: 'outside', hint: 'install etcd (Debian package etcd-server)' }
-  }
-  if (damagedPattern.test(reason)) return { kind: 'damaged' }
-  return { kind: 'outside', hint: 'it is tried again; the log of etcd says more' }
 }
 
 /** Pause, in ms, before the start that follows `failureCount` failures in a row. The first is immediate. */

@@ -21,7 +21,7 @@ import type { VoterAddress } from './member-flags.ts'
 import { isAddress, renderFlags, voterAddresses } from './member-flags.ts'
 import type { EtcdProcess } from './member-process.ts'
 import { rotateLog, startEtcdProcess } from './member-process.ts'
-import { classifyTrouble, restartDelayMs } from './member-trouble.ts'
+import { classifyTrouble, isWorthless, restartDelayMs } from './member-trouble.ts'
 import { keepSmall } from './member-upkeep.ts'
 
 export type EtcdMemberOptions = {
@@ -217,25 +217,20 @@ class EtcdMember implements StoreMember {
     }
   }
 
-  /** After a failed run: puts a worthless directory aside, or says what a person can do. */
+  /** After a failed run: says what is wrong, and puts a worthless directory aside. */
   async #mend(reason: string, failureCount: number): Promise<void> {
     const trouble = classifyTrouble(reason)
-    if (trouble.kind === 'outside') {
-      if (failureCount < 3) this.#starting(reason)
-      else this.#state = { kind: 'failed', detail: `${reason}; ${trouble.hint}` }
-      return
-    }
+    const hint = trouble.kind === 'outside' ? trouble.hint : 'the log of etcd says more'
+    if (failureCount < 3) this.#starting(reason)
+    else this.#state = { kind: 'failed', detail: `${reason}; ${hint}; it is tried again` }
+    if (this.#directory.isFresh() || !isWorthless(trouble, failureCount, false)) return
+
     const id = await this.#directory.servedAs()
     const found = await findStore(this.#calls, this.#others)
-    if (found === null) {
-      const detail = `${reason}; it is built anew when a majority of the store answers`
-      this.#state = { kind: 'failed', detail }
-      return
-    }
-    // A majority without us has just answered: nothing is lost with our directory.
+    // Without a majority of the others this directory may be the store's last good copy.
+    if (found === null) return
     const isListed = found.members.some((member) => member.id === id)
-    if (trouble.kind === 'removed' && isListed) return
-    if (trouble.kind === 'damaged' && failureCount < 2) return
+    if (!isWorthless(trouble, failureCount, isListed)) return
     const aside = await this.#directory.setAside()
     this.#options.log('warn', `the store member is built anew (${trouble.kind})`, { aside, reason })
   }
