@@ -258,6 +258,11 @@ export class SimPostgres implements Postgres {
     await copyDirectory(this.#options, server, onProgress, signal)
   }
 
+  /** Simulated clients never cancel. */
+  onSyncWaitCancelled(): void {
+    return
+  }
+
   async discardReplaced(): Promise<void> {
     await this.#pause()
     this.#options.directory.aside = null

@@ -99,6 +99,15 @@ async function run(
   ports.member.start()
   if (ports.data !== null) {
     await ports.data.guard.ensure()
+    ports.data.postgres.onSyncWaitCancelled((line) => {
+      count(node, 'sync_waits_cancelled')
+      chronicle.say({
+        kind: 'sync-wait-cancelled',
+        epoch: leaseHold.tenure()?.epoch ?? null,
+        message: 'A client stopped waiting for standbys: its commit is visible, but not safe yet.',
+        operands: { server: line },
+      })
+    })
     ports.data.guard.onPostgresGone(() => {
       memory.isOpen = false
       memory.server = { kind: 'stopped' }

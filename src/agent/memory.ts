@@ -47,6 +47,7 @@ export type Memory = {
   /** Since when a listed standby has not been streaming. */
   lostSinceMs: Map<Incarnation, MonotonicMs>
   slotsKeptAtMs: MonotonicMs | null
+  leaderMovedAtMs: MonotonicMs | null
   /** What `status` says about this node when the observation alone does not tell. */
   stage: { state: NodeState; detail: string | null } | null
   loopedAtMs: MonotonicMs
@@ -81,6 +82,7 @@ export function emptyMemory(clock: Clock): Memory {
     noLeaseSinceMs: null,
     lostSinceMs: new Map(),
     slotsKeptAtMs: null,
+    leaderMovedAtMs: null,
     stage: null,
     loopedAtMs: nowMs,
     reportedFingerprint: '',

@@ -106,6 +106,11 @@ export interface Postgres {
     onProgress: (progress: CopyProgress) => void,
     signal: AbortSignal,
   ): Promise<void>
+  /**
+   * Calls `listener` with the server's own words when a client stopped waiting for standbys: its commit
+   * is visible but not proven safe (safety.md 2.5).
+   */
+  onSyncWaitCancelled(listener: (line: string) => void): void
   /** The node streams again: what `clone` kept aside may go. */
   discardReplaced(): Promise<void>
 }

@@ -62,8 +62,6 @@ export type PostgresDependencies = {
 }
 
 export type PostgresAdapter = Postgres & {
-  /** A client stopped waiting for standbys: its commit is visible but not proven safe. */
-  onSyncWaitCancelled(listener: (line: string) => void): void
   /** Ends our own connections. */
   close(): Promise<void>
 }

@@ -11,6 +11,8 @@ import { clearSwitchover } from './lease.ts'
 
 const slotsPeriodMs = 5000
 const checkpointMsMax = 60_000
+const moveLeaderPeriodMs = 10_000
+const moveLeaderMsMax = 1000
 
 /** @returns true while something is under way that should be looked at again soon */
 export async function keepServing(node: Node, listChange: ListChange): Promise<boolean> {
@@ -33,7 +35,22 @@ export async function keepServing(node: Node, listChange: ListChange): Promise<b
   }
   if (memory.history === null) memory.history = await dataOf(node).postgres.history(checkpointMsMax)
   await keepSlots(node)
+  keepStoreLeaderElsewhere(node)
   return node.lock.run(() => listChange.advance(factsOf(node)))
+}
+
+/**
+ * A host that dies should not take the primary and the store's leader at once: the store would need an
+ * election of its own first. Moving is not noticed by renewals (measured), and not waited for.
+ */
+function keepStoreLeaderElsewhere(node: Node): void {
+  const { memory, ports } = node
+  const state = ports.member.state()
+  if (state.kind !== 'running' || !state.isLeader) return
+  const nowMs = ports.clock.monotonicMs()
+  if (memory.leaderMovedAtMs !== null && nowMs - memory.leaderMovedAtMs < moveLeaderPeriodMs) return
+  memory.leaderMovedAtMs = nowMs
+  void ports.member.moveLeadershipAway(moveLeaderMsMax).catch(() => undefined)
 }
 
 /** Every data node keeps a slot for every other one, so that a failover loses no WAL they need. */
