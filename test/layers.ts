@@ -105,6 +105,8 @@ export const programs: readonly string[] = [
   'sim/main.ts',
   'bench/failover.ts',
   'bench/overhead.ts',
+  'bench/store.ts',
+  'test/support/member-agent.ts',
   'scripts/build.ts',
   'scripts/generate-docs.ts',
   'vitest.config.ts',

@@ -270,6 +270,35 @@ describe('from nothing', () => {
   })
 })
 
+describe('the agent killed with SIGKILL', () => {
+  let cluster: TestVoters
+  let killAgent: () => Promise<void>
+
+  afterEach(async () => {
+    await killAgent()
+    await cluster.stop()
+  })
+
+  it('its etcd ends with it; the next agent has it running again on its data', async () => {
+    cluster = await makeVoters(1)
+    const [voter] = cluster.voters
+    killAgent = await voter!.startApart()
+    await writeSequence(cluster, 1)
+    const before = voter!.etcdPids()
+    expect(before).toHaveLength(1)
+
+    await killAgent()
+    killAgent = await voter!.startApart()
+    const after = voter!.etcdPids()
+    expect(after).toHaveLength(1)
+    expect(after).not.toEqual(before)
+    expect((await cluster.connect().read(5000)).lease?.value.sequence).toBe(1)
+
+    await killAgent()
+    await eventually('no etcd is left', () => voter!.etcdPids().length === 0)
+  })
+})
+
 /** Overwrites the middle of the newest write-ahead log, as a dying disk would. */
 function damageLog(directory: string): void {
   const names = readdirSync(directory).filter((name) => name.endsWith('.wal'))

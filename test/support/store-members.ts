@@ -1,12 +1,16 @@
 // Voters as their agents run them: the real store member of each, in a temporary folder, with the other
 // voters asked in the same process. For tests of the store without PostgreSQL.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { createEtcdClusterStore } from '../../src/adapters/etcd/cluster-store.ts'
 import type { EtcdClusterStore } from '../../src/adapters/etcd/cluster-store.ts'
 import type { Endpoint } from '../../src/adapters/etcd/endpoint.ts'
+import type { EtcdMemberOptions } from '../../src/adapters/etcd/member.ts'
 import { createEtcdMember } from '../../src/adapters/etcd/member.ts'
 import { resolveDatabaseUser } from '../../src/adapters/postgres/database-user.ts'
 import type { ClusterLayout, NodeLayout } from '../../src/core/cluster-layout.ts'
@@ -26,6 +30,11 @@ export type TestVoter = {
   readonly logFile: string
   /** The agent comes up: its member starts, and it answers the others. */
   readonly start: () => void
+  /**
+   * The agent comes up as a process of its own (it knows no other voters). Resolves when its member
+   * serves; gives a function that kills it with SIGKILL.
+   */
+  readonly startApart: () => Promise<() => Promise<void>>
   /** The agent goes down in good order, its member with it. */
   readonly stop: () => Promise<void>
   readonly hasAgent: () => boolean
@@ -131,6 +140,7 @@ function makeVoter(
       agents.set(node.name, member)
       member.start()
     },
+    startApart: () => startAgentProcess({ layout, node: node.name, directory, logFile, runAs }),
     stop: async () => {
       const running = agents.get(node.name)
       agents.delete(node.name)
@@ -141,6 +151,31 @@ function makeVoter(
     member: agent,
     etcdPids: () => pidsOn(path.join(directory, 'etcd')),
   }
+}
+
+async function startAgentProcess(
+  options: Omit<EtcdMemberOptions, 'program' | 'askOtherVoters' | 'log'>,
+): Promise<() => Promise<void>> {
+  const program = path.join(import.meta.dirname, 'member-agent.ts')
+  const settings = JSON.stringify({ ...options, program: 'etcd' })
+  const child = spawn(process.execPath, ['--import', 'tsx', program, settings], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+  const said: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    createInterface(child.stdout).on('line', (line) => {
+      said.push(line)
+      if (line === 'running') resolve()
+    })
+    child.once('exit', () => reject(new Error(`the agent ended:\n${said.join('\n')}`)))
+  })
+  return kill
 }
 
 function voterLayout(name: string, clientPort: number, peerPort: number): NodeLayout {

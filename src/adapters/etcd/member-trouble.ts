@@ -25,15 +25,17 @@ const outsideCauses: readonly (readonly [pattern: RegExp, hint: string])[] = [
 
 const removedPattern = /permanently removed from the cluster/
 
-const damagedPattern =
-  /crc mismatch|walpb|wal: |database snapshot|invalid database|invalid page|version mismatch|unexpected EOF|unexpected fault address|tocommit\(|already freed|corrupt/i
+const damagedPatterns: readonly RegExp[] = [
+  /crc mismatch|walpb|wal: |database snapshot|unexpected EOF|tocommit\(/,
+  /invalid database|invalid page|version mismatch|unexpected fault address|already freed|corrupt/,
+]
 
 /** @param reason as etcd's log or the system told it */
 export function classifyTrouble(reason: string): Trouble {
   if (removedPattern.test(reason)) return { kind: 'removed' }
   const outside = outsideCauses.find(([pattern]) => pattern.test(reason))
   if (outside !== undefined) return { kind: 'outside', hint: outside[1] }
-  return { kind: damagedPattern.test(reason) ? 'damaged' : 'unknown' }
+  return { kind: damagedPatterns.some((pattern) => pattern.test(reason)) ? 'damaged' : 'unknown' }
 }
 
 /**
