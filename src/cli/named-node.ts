@@ -15,7 +15,7 @@ export function namedNode(layout: ClusterLayout, text: string): NodeName {
     code: 'PGHERD_NODE_UNKNOWN',
     reason: 'usage',
     message: `cluster ${layout.cluster} has no node "${text}"`,
-    because: meant === null ? `its nodes are ${names.join(', ')}` : `did you mean "${meant}"?`,
+    because: `${meant === null ? '' : `did you mean "${meant}"? `}its nodes are ${names.join(', ')}`,
     hint: 'name one of its nodes: pgherd status',
   })
 }

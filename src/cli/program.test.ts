@@ -119,7 +119,7 @@ describe('wrong usage: three lines on stderr, exit code 2, nothing on stdout', (
     expect(exitCode).toBe(2)
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toMatchObject({
-      error: { code: 'PGHERD_NODE_UNKNOWN', exitCode: 2, because: 'did you mean "pg-0"?' },
+      error: { code: 'PGHERD_NODE_UNKNOWN', exitCode: 2 },
     })
   })
 })

@@ -14,6 +14,11 @@ test.each([
     '14:03:07.512 info  list list={"count":1}',
   ],
   ['without a time', '{"level":"info","msg":"hello"}', 'info  hello'],
+  [
+    'an entry of etcd',
+    '{"level":"warn","ts":"2026-03-09T14:03:07.512Z","caller":"x.go:1","msg":"slow fdatasync","took":"2s"}',
+    '14:03:07.512 warn  slow fdatasync took=2s',
+  ],
   ['text of PostgreSQL', '2026-03-09 LOG:  database system is ready', null],
   ['JSON of etcd without our fields', '{"zap":"x"}', null],
   ['half a line of JSON', '{"level":"info","ms', null],

@@ -52,11 +52,12 @@ export const logsCommand: Command = {
       return 'done'
     }
     const count = lineCount(input.text('lines'))
+    const placeWidth = Math.max(0, ...files.map((file) => placeOf(file).length))
     const positions = new Map<string, LogPosition>()
     for (const file of files) {
       const { lines, position } = await readTail(file.path, count)
       positions.set(file.path, position)
-      print(context, file, lines)
+      print(context, file, lines, placeWidth)
     }
     if (positions.size === 0) context.terminal.tell('there are no log files yet')
     while (input.isSet('follow')) {
@@ -66,7 +67,7 @@ export const logsCommand: Command = {
         const from = positions.get(file.path) ?? { inode: 0, offset: 0, rest: '' }
         const { lines, position } = await readNews(file.path, from)
         positions.set(file.path, position)
-        print(context, file, lines)
+        print(context, file, lines, placeWidth)
       }
     }
     return 'done'
@@ -75,23 +76,35 @@ export const logsCommand: Command = {
 
 type LogFile = { readonly node: NodeName | null; readonly path: string }
 
+/** Events have a command of their own. */
 async function filesOf(
   cluster: RuntimeCluster,
   nodes: readonly NodeName[],
 ): Promise<readonly LogFile[]> {
-  if (nodes.length === 0) return cluster.logFiles(null)
-  return (await Promise.all(nodes.map((node) => cluster.logFiles(node)))).flat()
+  const files =
+    nodes.length === 0
+      ? await cluster.logFiles(null)
+      : (await Promise.all(nodes.map((node) => cluster.logFiles(node)))).flat()
+  return files.filter((file) => !file.path.endsWith('.jsonl'))
 }
 
-function print(context: CommandContext, file: LogFile, lines: readonly string[]): void {
+function placeOf(file: LogFile): string {
+  return `${file.node ?? 'pgherd'}/${path.basename(file.path).replace(/\.log$/, '')}`
+}
+
+function print(
+  context: CommandContext,
+  file: LogFile,
+  lines: readonly string[],
+  placeWidth: number,
+): void {
   const { terminal, isJson } = context
   if (isJson) {
     terminal.print(...lines)
     return
   }
-  const place = `${file.node ?? 'pgherd'}/${path.basename(file.path).replace(/\.(log|jsonl)$/, '')}`
   const { style } = terminal
-  const head = style.accent(place.padEnd(14))
+  const head = style.accent(placeOf(file).padEnd(placeWidth))
   terminal.print(...lines.map((line) => `${head} ${renderLogLine(line, style)}`))
 }
 

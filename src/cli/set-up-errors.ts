@@ -1,0 +1,249 @@
+// Help for errors of specs, machines and folders, which `up` and the agents meet.
+
+import type { ErrorHelp } from './error-help.ts'
+
+export const setUpErrors: readonly ErrorHelp[] = [
+  {
+    code: 'PGHERD_SECRETS',
+    reason: 'configuration',
+    meaning:
+      'A password or the secret of the agents is missing beside the spec file, or may not be read.',
+    remedies: [
+      'On a further host: copy the folder secrets/ of the first one, with its permissions.',
+      '`pgherd up` makes missing secrets of a new cluster by itself.',
+    ],
+  },
+  {
+    code: 'PGHERD_HOME_INVALID',
+    reason: 'configuration',
+    meaning: 'The environment variable PGHERD_HOME names no absolute path.',
+    remedies: ['Set it to a folder such as /var/lib/pgherd, or unset it.'],
+  },
+  {
+    code: 'PGHERD_SOCKET_PATH_TOO_LONG',
+    reason: 'configuration',
+    meaning: 'Unix limits the path of a socket to 107 bytes, and the folder is too deep for it.',
+    remedies: ['Choose a shorter folder: PGHERD_HOME, or --socket-dir of the agent.'],
+  },
+  {
+    code: 'PGHERD_MANAGED_PARAMETER',
+    reason: 'configuration',
+    meaning:
+      'The spec sets a PostgreSQL parameter on which safety depends and which pgherd therefore sets itself.',
+    remedies: ['Remove it from postgres.parameters; `pgherd explain` shows what decides it.'],
+  },
+  {
+    code: 'PGHERD_NO_POSTGRES',
+    reason: 'configuration',
+    meaning:
+      'The programs of PostgreSQL were not found, or the named folder does not hold all of them.',
+    remedies: [
+      'Debian: apt-get install postgresql.',
+      'Name the folder that holds initdb and postgres as postgres.binDir.',
+    ],
+  },
+  {
+    code: 'PGHERD_POSTGRES_VERSION',
+    reason: 'configuration',
+    meaning:
+      'PostgreSQL is installed, but in no version that pgherd runs or that the spec asks for.',
+    remedies: ['Install that version.', 'Change postgres.version or postgres.binDir.'],
+  },
+  {
+    code: 'PGHERD_NO_HAPROXY',
+    reason: 'system',
+    meaning: 'HAProxy is not installed or does not start.',
+    remedies: [
+      'Debian: apt-get install haproxy.',
+      'Take the balancer out of the spec when another one is used.',
+    ],
+  },
+  {
+    code: 'PGHERD_HAPROXY_VERSION',
+    reason: 'system',
+    meaning: 'The installed HAProxy is too old for the checks and for reloading without loss.',
+    remedies: ['Install HAProxy 2.4 or newer.'],
+  },
+  {
+    code: 'PGHERD_HAPROXY_CONFIG',
+    reason: 'configuration',
+    meaning: 'HAProxy refused the configuration that was made for it. The old one stays in use.',
+    remedies: ['Correct the balancer settings of the spec; the message names the line.'],
+  },
+  {
+    code: 'PGHERD_NO_DATABASE_USER',
+    reason: 'system',
+    meaning:
+      'PostgreSQL refuses to run as root, and the account that it should run as does not exist.',
+    remedies: [
+      'useradd --system postgres, or install the package postgresql, which makes it.',
+      'Run pgherd as an ordinary user: nothing of it needs root.',
+    ],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_CLOSED',
+    reason: 'system',
+    meaning:
+      'PostgreSQL runs as another user, and that user may not enter a folder above its data.',
+    remedies: [
+      'Choose a place that it can reach: PGHERD_HOME, or --data-dir.',
+      'Or open the folder for passing through: chmod o+x FOLDER.',
+    ],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_UNWRITABLE',
+    reason: 'system',
+    meaning:
+      'A folder could not be made: the disk is full, read-only, or belongs to somebody else.',
+    remedies: [
+      'Free space, or change the owner.',
+      'Choose another place: PGHERD_HOME, or --data-dir.',
+    ],
+  },
+  {
+    code: 'PGHERD_PORT_TAKEN',
+    reason: 'system',
+    meaning: 'Another program listens on a port that the spec gives to this cluster.',
+    remedies: [
+      'End that program; the message names it where that can be seen.',
+      'Name another port, or another basePort, in the spec.',
+    ],
+  },
+  {
+    code: 'PGHERD_BUSY',
+    reason: 'system',
+    meaning:
+      'Another command changes this cluster at this moment; two at once would disturb each other.',
+    remedies: ['Wait until it has finished, then run yours again.'],
+  },
+  {
+    code: 'PGHERD_PROCESS_STUCK',
+    reason: 'system',
+    meaning:
+      'A process does not end although it was killed: it waits for a disk or a mount that hangs.',
+    remedies: ['Look at the disk (dmesg) and repair it, then run the command again.'],
+  },
+  {
+    code: 'PGHERD_STATE_UNWRITABLE',
+    reason: 'system',
+    meaning:
+      'The small file in which a node keeps its promises could not be written. The node then promises nothing.',
+    remedies: ['Free space or repair the file system; the agent goes on by itself.'],
+  },
+  {
+    code: 'PGHERD_STATE_CORRUPT',
+    reason: 'localState',
+    meaning:
+      'The file with the promises of a node is damaged. Starting without it could break a promise.',
+    remedies: [
+      'Restore the file from a backup of this very node.',
+      'Or remove the data of this node and let it join anew. Do not delete the file alone.',
+    ],
+  },
+  {
+    code: 'PGHERD_SPEC_FIXED',
+    reason: 'configuration',
+    meaning:
+      'The spec differs from the cluster that is there in something that cannot be changed in place.',
+    remedies: [
+      'Compare it with the effective spec: `pgherd spec`.',
+      'Give the new cluster another name, or destroy the old one first.',
+    ],
+  },
+  {
+    code: 'PGHERD_NOT_LOCAL',
+    reason: 'configuration',
+    meaning: 'The spec places nodes on hosts, but `pgherd up` runs all nodes on this machine.',
+    remedies: [
+      'Leave the hosts out to try it on this machine.',
+      'On the hosts themselves run `pgherd agent --spec FILE --node NAME`.',
+    ],
+  },
+  {
+    code: 'PGHERD_HOME_UNWRITABLE',
+    reason: 'system',
+    meaning: 'The folder for the state of clusters cannot be written.',
+    remedies: ['Set PGHERD_HOME to a folder of your own, or change the owner.'],
+  },
+  {
+    code: 'PGHERD_DISK_FULL',
+    reason: 'system',
+    meaning: 'The disk has not enough room to begin, or has become full.',
+    remedies: [
+      'Free some space, then run the command again: it goes on where it stopped.',
+      'Set PGHERD_HOME to a folder on a larger disk.',
+    ],
+  },
+  {
+    code: 'PGHERD_RUN_FOLDER_FOREIGN',
+    reason: 'system',
+    meaning: 'The folder for sockets in the temporary directory belongs to another user.',
+    remedies: ['Remove it, or set PGHERD_HOME to a shorter path, so that it is not needed.'],
+  },
+  {
+    code: 'PGHERD_PROGRAM_CLOSED',
+    reason: 'system',
+    meaning:
+      'Everything runs as another user than root, and that user cannot start Node or enter the folder.',
+    remedies: [
+      'Install Node where everybody can reach it.',
+      'Set PGHERD_HOME to a folder that the user can enter, as /var/lib/pgherd.',
+    ],
+  },
+  {
+    code: 'PGHERD_NOT_BUILT',
+    reason: 'system',
+    meaning: 'The program was not built from its sources yet.',
+    remedies: ['In a clone: npm run build, or use bin/pgherd, which builds when needed.'],
+  },
+  {
+    code: 'PGHERD_NO_ETCD',
+    reason: 'system',
+    meaning: 'The program etcd, which keeps the lease, is not installed or does not start.',
+    remedies: ['Debian: apt-get install etcd-server.'],
+  },
+  {
+    code: 'PGHERD_ETCD_VERSION',
+    reason: 'system',
+    meaning: 'The installed etcd is too old.',
+    remedies: ['Install etcd 3.4 or newer.'],
+  },
+  {
+    code: 'PGHERD_SUPERVISOR_FAILED',
+    reason: 'system',
+    meaning: 'The process that starts the agents again when they die did not start.',
+    remedies: ['Its log, which the message names, says why. Then run the command again.'],
+  },
+  {
+    code: 'PGHERD_AGENT_FAILED',
+    reason: 'system',
+    meaning:
+      'The agent of a node ended with an error that would only come again, so it is not started again.',
+    remedies: [
+      'Read the file that the message names and correct the cause.',
+      'Then: `pgherd node start NAME`.',
+    ],
+  },
+  {
+    code: 'PGHERD_AGENT_SILENT',
+    reason: 'timeout',
+    meaning: 'The agent of a node was started, but does not answer yet.',
+    remedies: ['See what it says: `pgherd logs NAME`. The supervisor goes on trying.'],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_FOREIGN',
+    reason: 'localState',
+    meaning:
+      'The directory belongs to another node or another cluster; running there could destroy data.',
+    remedies: [
+      'Give the right --data-dir or --node.',
+      'To use a copy on purpose, begin with an empty directory.',
+    ],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_IN_USE',
+    reason: 'system',
+    meaning: 'Another agent works on the same directory.',
+    remedies: ['End the other one first: look for "agent --spec" in ps -ef.'],
+  },
+]
