@@ -73,7 +73,16 @@ export function readCommandLine(pid: number): readonly string[] {
   return (readText(`/proc/${String(pid)}/cmdline`) ?? '').split('\0').filter((part) => part !== '')
 }
 
-/** Sends `signal`; a process that is gone already is no error. */
+/** Ids of all processes that have `argument` as one of their arguments; ourselves excluded. */
+export function listProcessesWithArgument(argument: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && readCommandLine(pid).includes(argument))
+    .filter(isProcessAlive)
+}
+
+/** Sends `signal`, to a process group when `pid` is negative; that it is gone already is no error. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)

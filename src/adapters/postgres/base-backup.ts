@@ -7,7 +7,7 @@ import type { CopyProgress } from '../../ports/postgres.ts'
 import { makeEmptyFolder, placeSignalFiles } from './data-directory.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
 import { renderConnection } from './settings.ts'
-import { runTool } from './tools.ts'
+import { endLeftoverTools, runTool } from './tools.ts'
 
 /** `  1234/ 30000 kB (4%), …` of pg_basebackup and pg_rewind. */
 export function parseProgress(line: string): CopyProgress | null {
@@ -29,6 +29,8 @@ export async function copyServer(
 ): Promise<void> {
   const paths = nodePathsOf(options.nodeDirectory)
   const { runAs, binaries } = options
+  const target = `--pgdata=${paths.clone}`
+  await endLeftoverTools(target)
   await makeEmptyFolder(paths.clone, runAs)
   // The name is no incarnation: a copy that is being made must count for no commit [cascade_name].
   const connection = renderConnection(options, source, `pgherd_clone ${options.node}`)
@@ -36,7 +38,7 @@ export async function copyServer(
     program: path.join(binaries.directory, 'pg_basebackup'),
     args: [
       `--dbname=${connection}`,
-      `--pgdata=${paths.clone}`,
+      target,
       '--format=plain',
       '--wal-method=stream',
       '--checkpoint=fast',

@@ -10,7 +10,7 @@ import { parseProgress } from './base-backup.ts'
 import { placeSignalFiles } from './data-directory.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
 import { renderConnection } from './settings.ts'
-import { runTool } from './tools.ts'
+import { endLeftoverTools, runTool } from './tools.ts'
 
 /**
  * Rewinds a cleanly stopped directory. When it fails before it has written anything, the directory is as
@@ -25,12 +25,14 @@ export async function rewindDirectory(
 ): Promise<void> {
   const paths = nodePathsOf(options.nodeDirectory)
   const seen = { hasWritten: false }
+  const target = `--target-pgdata=${paths.data}`
+  await endLeftoverTools(target)
   await writeFileAtomic(paths.rewindMark, `from ${source.node}\n`, { mode: 0o600 })
   try {
     await runTool({
       program: path.join(options.binaries.directory, 'pg_rewind'),
       args: [
-        `--target-pgdata=${paths.data}`,
+        target,
         `--source-server=${renderConnection(options, source, `pgherd_rewind ${options.node}`, { database: 'postgres' })}`,
         '--no-ensure-shutdown',
         '--progress',

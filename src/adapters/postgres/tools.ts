@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import path from 'node:path'
+import { listProcessesWithArgument, signalProcess } from '../../host/process-table.ts'
 import { PostgresError } from '../../ports/postgres.ts'
 import type { DatabaseUser } from './database-user.ts'
 
@@ -53,12 +54,23 @@ export function runTool(run: ToolRun): Promise<ToolResult> {
       cwd: '/',
       env: toolEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],
+      // A process group of its own: pg_basebackup has a child that receives WAL and that a signal to
+      // the parent alone would leave behind.
+      detached: true,
     })
+    const signalGroup = (signal: NodeJS.Signals): void => {
+      if (child.pid !== undefined) signalProcess(-child.pid, signal)
+    }
     let killTimer: NodeJS.Timeout | undefined
     const abort = (): void => {
-      child.kill('SIGINT')
-      killTimer = setTimeout(() => child.kill('SIGKILL'), killAfterAbortMs)
+      signalGroup('SIGINT')
+      killTimer = setTimeout(() => {
+        signalGroup('SIGKILL')
+      }, killAfterAbortMs)
     }
+    child.once('exit', () => {
+      signalGroup('SIGKILL')
+    })
     run.signal.addEventListener('abort', abort, { once: true })
     const stdout = collect(child.stdout, run.onLine)
     const stderr = collect(child.stderr, run.onLine)
@@ -85,6 +97,20 @@ export function runTool(run: ToolRun): Promise<ToolResult> {
       }
     })
   })
+}
+
+/**
+ * Ends tools that a killed agent left working on a directory: the death signal reaches the program that
+ * we started, not the children it has. Returns when they are gone.
+ * @param argument as it was given to the tool, for example `--pgdata=…`
+ */
+export async function endLeftoverTools(argument: string): Promise<void> {
+  for (;;) {
+    const pids = listProcessesWithArgument(argument)
+    if (pids.length === 0) return
+    for (const pid of pids) signalProcess(pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 }
 
 function privilegesFor(runAs: DatabaseUser | null): readonly string[] {
