@@ -57,7 +57,9 @@ export function canHavePrimary(world: World, alive: readonly SimNode[]): boolean
   // In `strict` writes wait while there are fewer standbys than commits must reach.
   if (layout.durability === 'strict' && standbyCount < layout.syncStandbys) return false
   if (incarnations.has(record.owner)) return true
-  const canPromote = alive.some((node) => node.layout.role === 'data' && !node.layout.noFailover)
+  const canPromote = alive.some(
+    (node) => evidence.has(node.file.record.incarnation) && !node.layout.noFailover,
+  )
   return (
     canPromote &&
     record.lists.every((list) => {

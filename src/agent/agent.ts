@@ -233,13 +233,13 @@ function waitAfter(
 ): number {
   const { plan: timing } = node.layout
   if (isBusy) return busyMs
-  if (decision === 'keep-serving') return Math.max(150, timing.renewMs)
+  if (decision === 'keep-serving') return Math.max(250, timing.renewMs)
   if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs
   if (situation.lease === 'preparing') return busyMs * 2
   if (situation.operation === 'running') return timing.renewMs
   if (situation.lease === 'other' && decision === 'wait') return busyMs * 2
-  return Math.min(untilLeaseIsFreeMs(facts), Math.max(300, timing.renewMs * 2))
+  return Math.min(untilLeaseIsFreeMs(facts), Math.max(500, timing.renewMs * 2))
 }
 
 /** Time until the lease, if it stays unchanged, may be taken. */

@@ -9,6 +9,7 @@ import type { Facts } from '../core/facts.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { lagBytes } from '../core/lsn.ts'
 import type { Incarnation, MonotonicMs } from '../core/names.ts'
+import { isAwaitedMember } from '../core/names.ts'
 import { birthEpochOf } from '../core/position.ts'
 import type { Versioned } from '../core/store-view.ts'
 import type { SyncList, SyncRecord } from '../core/sync-list.ts'
@@ -229,7 +230,7 @@ export class ListChange {
       }
       const since = memory.lostSinceMs.get(incarnation) ?? nowMs
       memory.lostSinceMs.set(incarnation, since)
-      const isLost = nowMs - since >= layout.plan.standbyLossMs
+      const isLost = isAwaitedMember(incarnation) || nowMs - since >= layout.plan.standbyLossMs
       views.push({ incarnation, fitness: isLost ? 'lost' : 'just-lost' })
     }
     return views

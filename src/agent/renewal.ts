@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Peers } from '../ports/peers.ts'
 import type { LeaseHold } from './lease-hold.ts'
 import type { StoreMirror } from './store-mirror.ts'
+import { Waker } from './waker.ts'
 
 /** Pause between two attempts when the store refuses at once. */
 const retryMs = 25
@@ -27,10 +28,17 @@ export async function keepRenewing(
 ): Promise<void> {
   const { clock, leaseHold } = ports
   const { plan } = layout
+  const waker = new Waker(clock)
+  leaseHold.onChange(() => {
+    waker.notify()
+  })
+  signal.addEventListener('abort', () => {
+    waker.notify()
+  })
   while (!signal.aborted) {
     const tenure = leaseHold.tenure()
     if (tenure === null || tenure.isLost) {
-      await clock.sleep(plan.renewMs, signal)
+      await waker.wait(plan.ttlMs)
       continue
     }
     const startedAtMs = clock.monotonicMs()

@@ -174,7 +174,7 @@ export function statusOf(node: Node): AgentStatus {
 export async function keepReporting(node: Node, signal: AbortSignal): Promise<void> {
   const { ports, layout, chronicle, reportWaker } = node
   const { clock, store } = ports
-  const periodMs = Math.max(1000, layout.plan.renewMs * 4)
+  const periodMs = Math.max(2000, layout.plan.renewMs * 4)
   let published = ''
   let publishedAtMs = clock.monotonicMs() - periodMs
   while (!signal.aborted) {

@@ -44,6 +44,19 @@ export function incarnationIsOf(incarnation: Incarnation, node: NodeName): boole
   return nodeOf(incarnation) === node
 }
 
+/**
+ * Stands in a list for a member that has not promised the epoch of this primary: no server streams under
+ * this name, so commits wait. The member itself may be connected, because PostgreSQL connects again by
+ * itself to a server that has become primary once more, and must not count before its agent knows.
+ */
+export function awaitedMember(incarnation: Incarnation): Incarnation {
+  return isAwaitedMember(incarnation) ? incarnation : (`${incarnation}.awaited` as Incarnation)
+}
+
+export function isAwaitedMember(member: Incarnation): boolean {
+  return member.endsWith('.awaited')
+}
+
 /** The physical replication slot kept for `node` on every other data node. */
 export function slotNameOf(node: NodeName): string {
   return `pgherd_${node.replaceAll(/[^a-z0-9]/g, '_')}`

@@ -51,8 +51,12 @@ export function rejoinOf(facts: Facts): Situation['rejoin'] {
   const primary = primaryOf(facts)
   if (server.kind === 'absent' || server.kind === 'stopped') {
     if (directory === null || directory.kind === 'present') return 'wait'
+    if (primary === null) return 'wait'
+    // A primary that is not open yet may be waiting for this very node.
     const isOpen = facts.store?.lease?.value.state === 'serving'
-    return primary !== null && isOpen ? 'clone' : 'wait'
+    const members = facts.store?.sync?.value.target.members ?? []
+    const isAwaited = members.some((member) => incarnationIsOf(member, facts.self.name))
+    return isOpen || isAwaited ? 'clone' : 'wait'
   }
   if (server.kind !== 'standby') return 'wait'
   if (server.isReceiving) {

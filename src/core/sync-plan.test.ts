@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { incarnation, walsender } from '../../test/support/facts.ts'
 import type { Lsn } from './lsn.ts'
+import { awaitedMember } from './names.ts'
 import { allProtections, without } from './protections.ts'
 import type { SyncList } from './sync-list.ts'
 import { emptyList, makeList, renderSyncSetting, withList } from './sync-list.ts'
@@ -59,10 +60,18 @@ describe('the list of an elected primary', () => {
     )
   })
 
-  it('strict fills up with known members that did not answer', () => {
+  it('strict fills up with places for known members that did not answer, once each', () => {
     const known = ['pg-1', 'pg-2'].map(incarnation)
-    const own = electedList('strict', 1, incarnation('pg-1'), [incarnation('pg-1')], known)
-    expect(own).toEqual(list(1, 'pg-2'))
+    const awaited = awaitedMember(incarnation('pg-2'))
+    for (const names of [known, [...known, awaited]]) {
+      const own = electedList('strict', 1, incarnation('pg-1'), [incarnation('pg-1')], names)
+      expect(own).toEqual({ count: 1, members: [awaited] })
+    }
+    // The place of a member that was sealed itself is not kept.
+    const sealed = ['pg-1', 'pg-2'].map(incarnation)
+    expect(electedList('strict', 2, incarnation('pg-1'), sealed, [awaited])).toEqual(
+      list(1, 'pg-2'),
+    )
   })
 })
 

@@ -2,6 +2,7 @@
 
 import type { Durability } from './cluster-layout.ts'
 import type { Incarnation } from './names.ts'
+import { awaitedMember } from './names.ts'
 import type { Lsn } from './lsn.ts'
 import type { Protections } from './protections.ts'
 import type { Walsender } from './server.ts'
@@ -50,7 +51,8 @@ export function wantedList(
 
 /**
  * The list of a newly elected primary: the members that were just sealed as evidence, since they will
- * follow at once. In `strict` it is filled up with members of the old lists.
+ * follow at once. In `strict` it is filled up with places for members of the old lists, who enter when
+ * they have promised the new epoch and follow.
  */
 export function electedList(
   durability: Durability,
@@ -62,9 +64,10 @@ export function electedList(
   if (durability === 'async') return emptyList
   const members = sealed.filter((member) => member !== self)
   if (durability === 'strict') {
-    for (const member of known) {
+    const present = new Set([self, ...sealed].map(awaitedMember))
+    for (const member of new Set(known.map(awaitedMember))) {
       if (members.length >= wantedCount) break
-      if (member !== self && !members.includes(member)) members.push(member)
+      if (!present.has(member)) members.push(member)
     }
   }
   return makeList(wantedCount, members)

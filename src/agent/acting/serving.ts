@@ -19,8 +19,9 @@ export async function keepServing(node: Node, listChange: ListChange): Promise<b
   const { memory, mirror, leaseHold } = node
   const record = mirror.view()?.sync?.value
   memory.stage = null
-  if (!memory.isOpen && record !== undefined && leaseHold.isHeld()) {
-    // Taken over from a former agent, or the gate was closed for a switchover that did not happen.
+  const isUnsure = !memory.isOpen || memory.config === null
+  if (isUnsure && record !== undefined && leaseHold.isHeld()) {
+    // Taken over from a former agent, which may have died before it opened the gate, or the gate was closed for a switchover that did not happen.
     const isSingle = record.lists.length === 1
     if (isSingle) {
       await node.lock.run(() =>
