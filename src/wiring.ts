@@ -22,6 +22,8 @@ import type { DatabaseUser } from './adapters/postgres/database-user.ts'
 import { nodePathsOf } from './adapters/postgres/options.ts'
 import { createPostgres } from './adapters/postgres/postgres.ts'
 import { systemClock } from './adapters/system/clock.ts'
+import { claimDirectory } from './adapters/system/directory-claim.ts'
+import type { DirectoryClaim } from './adapters/system/directory-claim.ts'
 import { createJournal } from './adapters/system/journal.ts'
 import { openLocalState } from './adapters/system/local-state.ts'
 import { systemRandom } from './adapters/system/random.ts'
@@ -34,6 +36,7 @@ import type { Secrets } from './config/secrets.ts'
 import type { NodeLayout } from './core/cluster-layout.ts'
 import { nodeIn, votersOf } from './core/cluster-layout.ts'
 import { allProtections } from './core/protections.ts'
+import { assertPortsFree } from './runtimes/local/port-check.ts'
 import { resolveHome } from './runtimes/local/paths.ts'
 import { createLocalRuntime } from './runtimes/local/runtime.ts'
 import { runSupervisor } from './runtimes/local/supervisor.ts'
@@ -65,6 +68,7 @@ type Ground = {
   readonly sockets: string
   readonly user: DatabaseUser | null
   readonly journal: Journal & { close(): void }
+  readonly claim: DirectoryClaim
 }
 
 type Runnable = {
@@ -92,6 +96,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     },
   })
   const peers = createPeers(caller, layout)
+  if (self.isVoter) await checkEtcd(etcdProgram)
   const member = makeMember(ground, peers)
   const stack = { store, peers, member }
   const runnable =
@@ -112,6 +117,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     store.close()
     caller.close()
     journal.close()
+    ground.claim.release()
   }
 }
 
@@ -136,13 +142,18 @@ async function prepare(options: AgentOptions): Promise<Ground> {
     await assertReachable(directory, user)
     await assertReachable(sockets, user)
   }
+  const claim = await claimDirectory(directory, {
+    cluster: loaded.layout.cluster,
+    node: self.name,
+  })
+  assertPortsFree(loaded.layout, self, directory)
   const journal = createJournal({
     node: self.name,
     directory: path.join(directory, 'logs'),
     log: { file: path.join(directory, 'logs', 'agent.log') },
   })
   for (const warning of loaded.warnings) journal.log('warn', warning)
-  return { loaded, self, secrets, directory, sockets, user, journal }
+  return { loaded, self, secrets, directory, sockets, user, journal, claim }
 }
 
 function checkSocketPath(sockets: string): void {

@@ -6,10 +6,11 @@ import { PgherdError } from '../../lib/errors.ts'
 import { signalProcess } from '../../host/process-table.ts'
 import { AgentSilentError } from '../../ports/status-client.ts'
 import type { StatusClient } from '../../ports/status-client.ts'
-import { listeningPorts, ownerOfPort } from './listening-ports.ts'
+import { assertPortsFree } from './port-check.ts'
 import type { ClusterPaths } from './paths.ts'
-import { agentAmong, listProcesses, processesOfNode } from './process-list.ts'
-import type { ProcessInfo } from './process-list.ts'
+import { listProcesses } from '../../host/process-info.ts'
+import { agentAmong, processesOfNode } from './node-processes.ts'
+import type { ProcessInfo } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
 import { killAll, thawAll, untilGone } from './signal-node.ts'
 import { readAgentRecord, readWanted, writeWanted } from './state-files.ts'
@@ -49,7 +50,7 @@ export async function startNode(
     await untilAnswering(context, node, wanted.generation, signal)
     return wasThawed
   }
-  assertPortsFree(paths, layout, node)
+  assertPortsFree(layout, node, paths.nodeDirectory(node.name))
   const wish = await writeWanted(paths.wantedFile(node.name), 'running', settings.owner)
   await untilAnswering(context, node, wish.generation, signal)
   return true
@@ -130,43 +131,4 @@ function agentFailed(paths: ClusterPaths, node: NodeLayout, detail: string | nul
     ...(detail === null ? {} : { because: detail }),
     hint: `read ${paths.agentOutput(node.name)}, correct the cause, then: pgherd node start ${node.name}`,
   })
-}
-
-/**
- * Nobody else may listen on the ports of a node that is about to be started. What the node itself has
- * left running (a PostgreSQL under its guard) will be taken over by its agent.
- * @throws PgherdError PGHERD_PORT_TAKEN
- */
-export function assertPortsFree(
-  paths: ClusterPaths,
-  layout: ClusterLayout,
-  node: NodeLayout,
-): void {
-  const own = processesOf(paths, node)
-  const listening = listeningPorts()
-  for (const port of portsOfNode(layout, node)) {
-    if (!listening.has(port)) continue
-    const owner = ownerOfPort(port)
-    if (owner !== null && own.some((each) => each.pid === owner.pid)) continue
-    throw new PgherdError({
-      code: 'PGHERD_PORT_TAKEN',
-      reason: 'system',
-      message: `port ${String(port)}, which ${node.name} needs, is taken`,
-      because:
-        owner === null
-          ? 'a process of another user listens on it'
-          : `${owner.name} (process ${String(owner.pid)}) listens on it`,
-      hint: 'end that program, or name another port in the spec of a new cluster',
-    })
-  }
-}
-
-/** Every port that programs of this node listen on; a balancer has the endpoints. */
-export function portsOfNode(layout: ClusterLayout, node: NodeLayout): readonly number[] {
-  const { write, read } = layout.endpoints
-  const endpoints = node.role === 'balancer' ? [write?.port ?? null, read?.port ?? null] : []
-  const { postgresPort, apiPort, storeClientPort, storePeerPort } = node
-  return [postgresPort, apiPort, storeClientPort, storePeerPort, ...endpoints].filter(
-    (port) => port !== null,
-  )
 }

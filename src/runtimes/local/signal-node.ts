@@ -4,8 +4,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { signalProcess } from '../../host/process-table.ts'
 import { PgherdError } from '../../lib/errors.ts'
-import { listProcesses, processesOfNode } from './process-list.ts'
-import type { ProcessInfo } from './process-list.ts'
+import { listProcesses } from '../../host/process-info.ts'
+import { processesOfNode } from './node-processes.ts'
+import type { ProcessInfo } from '../../host/process-info.ts'
 
 /** After this long a process is stuck in the kernel, usually in a hung disk. */
 const stuckAfterMs = 10_000

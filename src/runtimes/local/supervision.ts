@@ -7,7 +7,7 @@ import path from 'node:path'
 import { isProcessAlive, signalProcess } from '../../host/process-table.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import type { ClusterPaths } from './paths.ts'
-import { isSameProcess } from './process-list.ts'
+import { isSameProcess } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
 import { readSupervisorRecord } from './state-files.ts'
 

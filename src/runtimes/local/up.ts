@@ -23,12 +23,14 @@ import {
   ensureSecretFiles,
   explainDiskError,
 } from './folders.ts'
-import { listeningPorts } from './listening-ports.ts'
-import { assertPortsFree, processesOf, startNode, untilAnswering } from './node-control.ts'
+import { listeningPorts } from '../../host/listening-ports.ts'
+import { listProcesses } from '../../host/process-info.ts'
+import { assertPortsFree } from './port-check.ts'
+import { processesOf, startNode, untilAnswering } from './node-control.ts'
 import type { NodeContext } from './node-control.ts'
 import type { ClusterPaths } from './paths.ts'
 import { clusterPathsOf } from './paths.ts'
-import { agentAmong } from './process-list.ts'
+import { agentAmong, processesOfNode } from './node-processes.ts'
 import type { LocalSettings } from './settings.ts'
 import { readWanted } from './state-files.ts'
 import { endSupervisor, ensureSupervisor } from './supervision.ts'
@@ -50,15 +52,14 @@ export async function up(
   const { cluster } = wanted.layout
   const names = wanted.layout.nodes.map((node) => node.name)
   const paths = clusterPathsOf(settings.home, cluster, names)
-  const { postgresMajor } = await settings.checkPrograms(wanted)
   const lock = await lockCluster(paths.directory, 'up', lockWaitMs)
   try {
     const running = await readRunningSpec(paths)
+    const wantedSpec = await withPrograms(settings, paths, running, wanted)
     const notes: string[] = [...wanted.warnings]
     let prepared: Prepared = { loaded: wanted, apiSecret: '', restart: null }
     const isPrepared = await step(onStep, 'prepare', 'files', async () => {
-      const fresh = running === null ? withVersion(wanted, postgresMajor) : wanted
-      prepared = await prepare(settings, { paths, running }, fresh, portsOfOthers, notes)
+      prepared = await prepare(settings, { paths, running }, wantedSpec, portsOfOthers, notes)
       const isNew = running === null
       return { isChanged: isNew, detail: isNew ? `made ${paths.directory}` : paths.directory }
     })
@@ -161,7 +162,7 @@ function choosePorts(
   )
   const effective = withAssigned(wanted, chosen)
   for (const node of effective.layout.nodes) {
-    assertPortsFree(paths, effective.layout, node)
+    assertPortsFree(effective.layout, node, paths.nodeDirectory(node.name))
   }
   if (JSON.stringify(usual.endpoints) !== JSON.stringify(chosen.endpoints)) {
     notes.push('The usual ports are taken, so others were chosen.')
@@ -169,8 +170,23 @@ function choosePorts(
   return effective
 }
 
-/** A newer PostgreSQL that is installed later must not be started on this cluster's data. */
-function withVersion(wanted: LoadedSpec, postgresMajor: number): LoadedSpec {
+/**
+ * Checks the programs when something has to be started. A new cluster is bound to PostgreSQL's major
+ * version: a newer one that is installed later must not be started on its data.
+ */
+async function withPrograms(
+  settings: LocalSettings,
+  paths: ClusterPaths,
+  running: LoadedSpec | null,
+  wanted: LoadedSpec,
+): Promise<LoadedSpec> {
+  const processes = listProcesses()
+  const isComplete = wanted.layout.nodes.every(
+    (node) => agentAmong(processesOfNode(processes, paths.nodeDirectory(node.name))) !== null,
+  )
+  if (running !== null && isComplete) return wanted
+  const { postgresMajor } = await settings.checkPrograms(wanted)
+  if (running !== null) return wanted
   const version = wanted.spec.postgres.version ?? postgresMajor
   return { ...wanted, spec: { ...wanted.spec, postgres: { ...wanted.spec.postgres, version } } }
 }

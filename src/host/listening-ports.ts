@@ -1,7 +1,7 @@
 // Which TCP ports of this machine are taken, and by whom, from /proc. Nothing is opened or sent.
 
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import { readProcess } from './process-list.ts'
+import { readProcess } from './process-info.ts'
 
 /** State of a listening socket in /proc/net/tcp. */
 const listening = '0A'
