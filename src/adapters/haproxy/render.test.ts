@@ -109,7 +109,7 @@ describe('haproxy: check timing', () => {
   })
 
   it.each([
-    ['fast', 100, 4, 900],
+    ['fast', 200, 2, 600],
     ['balanced', 240, 6, 1680],
     ['wan', 600, 7, 4800],
   ] as const)(
