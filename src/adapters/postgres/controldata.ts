@@ -12,6 +12,8 @@ export type ControlData = {
   /** As PostgreSQL words it: `in production`, `shut down`, `in archive recovery` … */
   readonly state: string
   readonly timeline: TimelineId
+  /** Replay must reach this before connections are accepted; zero when nothing is demanded. */
+  readonly minRecoveryLsn: Lsn
   readonly minRecoveryTimeline: TimelineId
   readonly redoLsn: Lsn
   readonly hasChecksums: boolean
@@ -59,6 +61,7 @@ export function parseControlData(text: string): ControlData {
     systemId: read('Database system identifier') as SystemId,
     state: read('Database cluster state'),
     timeline: Number(read("Latest checkpoint's TimeLineID")) as TimelineId,
+    minRecoveryLsn: parseLsn(read('Minimum recovery ending location')),
     minRecoveryTimeline: Number(read("Min recovery ending loc's timeline")) as TimelineId,
     redoLsn: parseLsn(read("Latest checkpoint's REDO location")),
     hasChecksums: read('Data page checksum version') !== '0',

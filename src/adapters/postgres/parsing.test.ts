@@ -14,6 +14,7 @@ Database system identifier:           7711014696884680626
 Database cluster state:               shut down in recovery
 Latest checkpoint's REDO location:    0/3000060
 Latest checkpoint's TimeLineID:       1
+Minimum recovery ending location:     0/5002A28
 Min recovery ending loc's timeline:   5
 Bytes per WAL segment:                16777216
 Data page checksum version:           1
@@ -30,6 +31,7 @@ test('pg_controldata', () => {
     systemId: '7711014696884680626',
     state: 'shut down in recovery',
     timeline: 1,
+    minRecoveryLsn: 0x5002a28,
     minRecoveryTimeline: 5,
     redoLsn: 0x3000060,
     hasChecksums: true,

@@ -356,7 +356,7 @@ class LocalPostgres implements PostgresAdapter {
     await this.#ensureConfiguration()
     await this.#stopCleanly()
     await awaitCheckpointedTimeline(this.#options, source, this.#clock, signal)
-    await rewindDirectory(this.#options, source, onProgress, signal)
+    await rewindDirectory(this.#options, source, this.#clock, onProgress, signal)
   }
 
   /**

@@ -8,7 +8,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { PostgresError } from '../../ports/postgres.ts'
 import { roles, type PostgresOptions } from './options.ts'
 
-type Server = { readonly host: string; readonly port: number }
+export type Server = { readonly host: string; readonly port: number }
 
 async function visit<Result>(
   options: PostgresOptions,
@@ -98,4 +98,37 @@ export async function awaitCheckpointedTimeline(
     await clock.sleep(pollMs, signal)
   }
   throw new PostgresError('timeout', 'aborted before the source was ready for pg_rewind')
+}
+
+const fileDeadlineMs = 10_000
+
+/** How far a primary has flushed its WAL. @throws PostgresError */
+export async function readFlushedLsn(options: PostgresOptions, server: Server): Promise<Lsn> {
+  return visit(options, server, false, fileDeadlineMs, async (client) => {
+    const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_flush_lsn() as lsn')
+    return parseLsn(rows[0]?.lsn ?? '')
+  })
+}
+
+/**
+ * Part of a file in another server's data directory, as pg_rewind reads it.
+ * @param name from the data directory on
+ * @throws PostgresError also when the file is shorter
+ */
+export async function readServerFile(
+  options: PostgresOptions,
+  server: Server,
+  name: string,
+  offset: number,
+  length: number,
+): Promise<Buffer> {
+  return visit(options, server, false, fileDeadlineMs, async (client) => {
+    const { rows } = await client.query<{ bytes: Buffer | null }>(
+      'select pg_read_binary_file($1, $2, $3, true) as bytes',
+      [name, offset, length],
+    )
+    const bytes = rows[0]?.bytes ?? null
+    if (bytes?.length === length) return bytes
+    throw new PostgresError('failed', `the source has no ${name} of that length`)
+  })
 }

@@ -5,26 +5,32 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Upstream } from '../../core/server.ts'
 import { syncDirectory, writeFileAtomic } from '../../host/files.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { CopyProgress } from '../../ports/postgres.ts'
 import { parseProgress } from './base-backup.ts'
 import { placeSignalFiles } from './data-directory.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
+import { readFlushedLsn } from './remote-session.ts'
 import { renderConnection } from './settings.ts'
 import { endLeftoverTools, runTool } from './tools.ts'
+import { fetchWalTail } from './wal-tail.ts'
 
 /**
- * Rewinds a cleanly stopped directory. When it fails before it has written anything, the directory is as
- * before; after that it is broken and must be cloned.
+ * Rewinds a cleanly stopped directory; the result starts as a standby also without a primary. When it
+ * fails before it has written anything, the directory is as before; after that it is broken and must be
+ * cloned.
  * @throws PostgresError
  */
 export async function rewindDirectory(
   options: PostgresOptions,
   source: Upstream,
+  clock: Clock,
   onProgress: (progress: CopyProgress) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const paths = nodePathsOf(options.nodeDirectory)
   const seen = { hasWritten: false }
+  const from = await readFlushedLsn(options, source)
   const target = `--target-pgdata=${paths.data}`
   await endLeftoverTools(target)
   await writeFileAtomic(paths.rewindMark, `from ${source.node}\n`, { mode: 0o600 })
@@ -50,6 +56,7 @@ export async function rewindDirectory(
     if (!seen.hasWritten) await removeMark(paths.rewindMark)
     throw error
   }
+  await fetchWalTail(options, source, from, clock, signal)
   await placeSignalFiles(paths.data, 'standby', options.runAs)
   await removeMark(paths.rewindMark)
 }
