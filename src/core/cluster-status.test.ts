@@ -146,6 +146,20 @@ describe('who is primary', () => {
     expect(status.reasons.map((reason) => reason.code)).toContain('store-unreachable')
   })
 
+  test('no store and no primary: the store is named first, for it is the cause', () => {
+    const lost = (name: string) => healthyView(name, { ...noStore, lease: null })
+    const status = merge({
+      'pg-0': hanging,
+      ...Object.fromEntries(['pg-1', 'pg-2', 'lb-0'].map((name) => [name, lost(name)])),
+      'pgw-0': dead,
+    })
+    expect(status.verdict).toBe('no-primary')
+    expect(status.reasons.slice(0, 2).map((reason) => reason.code)).toEqual([
+      'store-unreachable',
+      'no-lease',
+    ])
+  })
+
   test('of two views of one epoch, the one with a store and the later state counts', () => {
     const behind = healthyView('pg-2', {
       ...noStore,

@@ -60,12 +60,21 @@ export function reasonsOf(facts: ReasonFacts): readonly StatusReason[] {
   if (!hasAnswer) return [noAnswer(facts)]
   return [
     ...contradictions(facts),
-    ...missingPrimary(facts),
-    ...storeReasons(facts),
+    ...causeFirst(facts, missingPrimary(facts), storeReasons(facts)),
     ...pausedReasons(facts),
     ...nodeReasons(facts),
+    ...voteReasons(facts),
     ...durabilityReasons(facts),
   ]
+}
+
+/** Without a store nobody can hold a lease: then the store is what to look at. */
+function causeFirst(
+  facts: ReasonFacts,
+  primary: readonly StatusReason[],
+  store: readonly StatusReason[],
+): readonly StatusReason[] {
+  return facts.store.isReachable ? [...primary, ...store] : [...store, ...primary]
 }
 
 function noAnswer(facts: ReasonFacts): StatusReason {
@@ -141,31 +150,40 @@ function storeReasons(facts: ReasonFacts): StatusReason[] {
   const cutOff = [...observations]
     .filter(([, one]) => one.kind === 'answered' && !one.view.isStoreReachable)
     .map(([name]) => name)
-  const deadVoters = store.voters.filter((voter) => voter.state !== 'running')
-  const spareCount = Math.floor((store.voters.length - 1) / 2) - deadVoters.length
-  const reasons: StatusReason[] = []
-  if (cutOff.length > 0) {
-    reasons.push({
+  if (cutOff.length === 0) return []
+  const voters = store.voters.map((voter) => voter.name).join(', ')
+  // Voters that are down have a reason and a next step of their own.
+  const isExplained = store.voters.some(
+    (voter) => observations.get(voter.name)?.kind !== 'answered',
+  )
+  return [
+    {
       code: 'store-unreachable',
       node: null,
       message: store.isReachable
         ? `the store does not answer ${cutOff.join(', ')}`
-        : 'the store does not answer: no failover is possible until a majority of ' +
-          `${store.voters.map((voter) => voter.name).join(', ')} runs`,
-      next: 'pgherd logs ' + cutOff.join(' '),
-    })
-  }
-  if (deadVoters.length > 0 && spareCount <= 0 && store.isReachable) {
-    reasons.push({
+        : `the store does not answer: no failover is possible until a majority of ${voters} runs`,
+      next: isExplained ? null : `pgherd logs ${cutOff.join(' ')}`,
+    },
+  ]
+}
+
+/** Said after the nodes that are missing, for they are the cause. */
+function voteReasons(facts: ReasonFacts): StatusReason[] {
+  const { voters, isReachable } = facts.store
+  const runningCount = voters.filter((voter) => voter.state === 'running').length
+  const neededCount = Math.floor(voters.length / 2) + 1
+  if (!isReachable || runningCount === voters.length || runningCount > neededCount) return []
+  return [
+    {
       code: 'store-votes',
       node: null,
       message:
-        `the store runs on ${store.voters.length - deadVoters.length} of ` +
-        `${store.voters.length} voters; without one more of them no failover is possible`,
+        `the store runs on ${runningCount} of ${voters.length} voters; ` +
+        'without one more of them no failover is possible',
       next: null,
-    })
-  }
-  return reasons
+    },
+  ]
 }
 
 function pausedReasons(facts: ReasonFacts): StatusReason[] {
@@ -290,10 +308,11 @@ function answeringNode(node: NodeStatus): StatusReason | null {
   }
   if (node.isContradiction || node.role === 'primary') return null
   if (settledStates.has(node.state)) return null
+  const subject = node.state === 'stopped' ? `PostgreSQL on ${name}` : name
   return {
     code: 'not-streaming',
     node: name,
-    message: `${name} is ${node.state}${progressOf(node)}${detail}`,
+    message: `${subject} is ${node.state}${progressOf(node)}${detail}`,
     next: null,
   }
 }

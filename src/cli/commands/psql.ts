@@ -8,6 +8,7 @@ import type { Command } from '../command.ts'
 import { addressOf } from '../connection.ts'
 import { openCluster } from '../context.ts'
 import { namedNode } from '../named-node.ts'
+import { tellNext } from '../next-line.ts'
 import type { Environment } from '../style.ts'
 
 export const psqlCommand: Command = {
@@ -62,6 +63,8 @@ export const psqlCommand: Command = {
       },
     )
     resume()
+    // psql's own code for a connection that failed or was lost; it has said so itself.
+    if (exitCode === 2) tellNext(context.terminal, 'pgherd status')
     return exitCode === 0 ? 'done' : 'postgres'
   },
 }
