@@ -10,6 +10,7 @@ import { plan } from '../core/plan.ts'
 import type { Situation } from '../core/situation.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { AgentApi } from '../ports/agent-api.ts'
+import type { PostgresEnd } from '../ports/guard.ts'
 import type { HelloAnswer } from '../ports/peers.ts'
 import { act } from './act.ts'
 import { checkBeforeFirstLease } from './first-lease.ts'
@@ -108,7 +109,8 @@ async function run(
         operands: { server: line },
       })
     })
-    ports.data.guard.onPostgresGone(() => {
+    ports.data.guard.onPostgresGone((end) => {
+      sayHowPostgresEnded(node, end)
       memory.isOpen = false
       memory.server = { kind: 'stopped' }
       node.waker.notify()
@@ -182,6 +184,23 @@ function isOperatingError(error: unknown): boolean {
   return !['AssertionError', 'TypeError', 'ReferenceError', 'RangeError', 'SyntaxError'].includes(
     error.name,
   )
+}
+
+/** Ends that this agent did not ask for are told (I9); those it did have a decision of their own. */
+function sayHowPostgresEnded(node: Node, end: PostgresEnd): void {
+  if (end.kind === 'stopped') return
+  const { self, memory, leaseHold, chronicle } = node
+  const role = memory.server.kind === 'primary' ? 'primary' : 'standby'
+  const how = end.signal ?? `exit code ${String(end.exitCode)}`
+  chronicle.say({
+    kind: end.kind === 'fenced' ? 'fenced' : 'postgres-died',
+    epoch: leaseHold.tenure()?.epoch ?? null,
+    message:
+      end.kind === 'fenced'
+        ? `The guard of ${self.name} stopped PostgreSQL at the deadline of the lease.`
+        : `PostgreSQL of ${self.name} (${role}) ended by itself: ${how}.`,
+    operands: { ...end, role },
+  })
 }
 
 /** One turn of the loop. @returns how long it may sleep */
