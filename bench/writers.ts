@@ -294,12 +294,13 @@ export async function readLedger(target: Target, run: number): Promise<readonly 
   })
 }
 
-/** A number that is the same on two servers exactly when (but for chance) their ledgers are. */
-export async function fingerprintLedger(target: Target): Promise<string> {
+/** The same on two servers exactly when (but for chance) they hold the same rows of this run. */
+export async function fingerprintLedger(target: Target, run: number): Promise<string> {
   return withClient(target, async (client) => {
     const { rows } = await client.query<{ print: string }>(
       `select count(*) || ':' || coalesce(sum(hashtextextended(l::text, 0)::numeric), 0) as print
-       from ${table} l`,
+       from ${table} l where run = $1`,
+      [run],
     )
     return rows[0]?.print ?? ''
   })

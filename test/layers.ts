@@ -105,6 +105,7 @@ export const programs: readonly string[] = [
   'sim/main.ts',
   'bench/failover.ts',
   'bench/overhead.ts',
+  'bench/soak.ts',
   'bench/store.ts',
   'test/support/member-agent.ts',
   'scripts/build.ts',

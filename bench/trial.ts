@@ -1,0 +1,147 @@
+// One trial: a healthy cluster under writers, one fault, the cluster healthy again, and the ledger.
+
+import { randomInt } from 'node:crypto'
+import type { NodeName } from '../src/core/names.ts'
+import { messageOf } from '../src/lib/errors.ts'
+import { readMonotonicMs } from '../src/host/monotonic.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { acknowledgementsOf, isAcknowledged, isSameReign } from './attempt.ts'
+import type { Breakdown, RejoinKind } from './breakdown.ts'
+import { breakDown, rejoinKindOf, tellStory } from './breakdown.ts'
+import { type BenchCluster, waitFor } from './cluster.ts'
+import type { Fault, FaultName } from './faults.ts'
+import { type LedgerVerdict, describeFaults, judgeLedger } from './ledger.ts'
+import { loadAverage } from './machine.ts'
+import { type Outage, measureOutage } from './outage.ts'
+import { Writers, readLedger } from './writers.ts'
+
+export type Trial = {
+  readonly number: number
+  readonly fault: FaultName
+  readonly hit: NodeName
+  readonly primaryAfter: NodeName | null
+  readonly epochBefore: number | null
+  readonly epochAfter: number | null
+  /** The figure that counts for this fault; null when service never came back. */
+  readonly outageMs: number | null
+  readonly measured: Outage
+  readonly breakdown: Breakdown
+  /** From the instant at which the node could come back until it streamed or, primary again, ran. */
+  readonly rejoinMs: number
+  readonly rejoinKind: RejoinKind
+  /** From the fault until the whole cluster was healthy again. */
+  readonly healthyMs: number
+  readonly ledger: LedgerCounts
+  /** What is wrong, in sentences; empty in a sound trial. */
+  readonly faults: readonly string[]
+  readonly loadAverage: number
+  /** What the agents said after the fault, one line each, milliseconds first. */
+  readonly story: readonly string[]
+}
+
+export type LedgerCounts = Readonly<
+  Record<
+    'acknowledged' | 'failed' | 'unknown' | 'unknownPresent' | 'missing' | 'sharedEpochs',
+    number
+  >
+>
+
+/** How long a fault may take to be survived before the trial is given up. */
+const survivalMsMax = 60_000
+const healthMsMax = 60_000
+/** How long a dead node stays away after service is back. */
+const absenceMs = 500
+
+/** @param number unique per cluster: rows of different trials are told apart by it */
+export async function runTrial(
+  cluster: BenchCluster,
+  fault: Fault,
+  number: number,
+): Promise<Trial> {
+  await cluster.waitUntilHealthy(healthMsMax)
+  const hit = await fault.prepare(cluster)
+  const before = await cluster.status()
+  const writers = Writers.start(cluster.writeTarget(), number)
+  try {
+    await writers.waitForAll(20_000)
+    // The fault is to come at any point of the renewal period.
+    await pause(randomInt(0, cluster.runtime.layout.plan.renewMs * 2))
+    const faultAtMs = await fault.inject(cluster, hit)
+    await waitUntilServed(writers, fault, faultAtMs)
+    await pause(absenceMs)
+    const backAtMs = await fault.heal(cluster, hit, faultAtMs)
+    await waitUntilBack(cluster, hit)
+    const rejoinMs = readMonotonicMs() - backAtMs
+    const after = await cluster.waitUntilHealthy(healthMsMax)
+    const healthyAtMs = readMonotonicMs()
+    const attempts = await writers.stop()
+    const verdict = judgeLedger(attempts, await readLedger(cluster.writeTarget(), number))
+    const differences = await cluster.waitUntilSameEverywhere(number, 20_000).then(() => [], asList)
+    const measured = measureOutage(acknowledgementsOf(attempts), faultAtMs, healthyAtMs)
+    const events = await cluster.events()
+    return {
+      number,
+      fault: fault.name,
+      hit,
+      primaryAfter: after.nodes.find((node) => node.role === 'primary')?.name ?? null,
+      epochBefore: before.lease?.epoch ?? null,
+      epochAfter: after.lease?.epoch ?? null,
+      outageMs: fault.measure === 'gap' ? measured.gapMs : measured.outageMs,
+      measured,
+      breakdown: breakDown(events, faultAtMs, hit),
+      rejoinMs,
+      rejoinKind: rejoinKindOf(events, hit, faultAtMs),
+      healthyMs: healthyAtMs - faultAtMs,
+      ledger: countsOf(verdict),
+      faults: [...describeFaults(verdict), ...differences],
+      loadAverage: loadAverage(),
+      story: tellStory(events, faultAtMs),
+    }
+  } finally {
+    await writers.stop()
+  }
+}
+
+const asList = (error: unknown): string[] => [messageOf(error)]
+
+function countsOf(verdict: LedgerVerdict): LedgerCounts {
+  const { acknowledged, failed, unknown, unknownPresent } = verdict
+  return {
+    acknowledged,
+    failed,
+    unknown,
+    unknownPresent,
+    missing: verdict.missing.length,
+    sharedEpochs: verdict.sharedTimelines.length + verdict.stale.length,
+  }
+}
+
+async function waitUntilServed(writers: Writers, fault: Fault, faultAtMs: number): Promise<void> {
+  const last = writers.attempts().findLast((one) => isAcknowledged(one))
+  if (last === undefined || !isAcknowledged(last)) throw new Error('nobody could write before')
+  const { reign } = last
+  await writers.waitFor(
+    `a commit after the fault ${fault.name}`,
+    (attempt) =>
+      isAcknowledged(attempt) &&
+      attempt.sentAtMs > faultAtMs &&
+      (!fault.changesReign || !isSameReign(attempt.reign, reign)),
+    survivalMsMax,
+  )
+}
+
+/** The node that was hit streams, or is the primary still or again. */
+async function waitUntilBack(cluster: BenchCluster, hit: NodeName): Promise<void> {
+  let last = 'no answer'
+  await waitFor(
+    () => `${hit} is back (${last})`,
+    async () => {
+      const answer = await cluster.ask(hit)
+      if (answer === null) return false
+      last = `${answer.report.state} ${answer.report.detail ?? ''}`
+      return answer.role.isPrimary || answer.report.state === 'streaming'
+    },
+    healthMsMax,
+    30,
+  )
+}
