@@ -7,7 +7,7 @@ import type { StatusClient } from '../ports/status-client.ts'
 import type { RuntimeCluster } from '../runtimes/runtime.ts'
 import type { CommandContext } from './context.ts'
 import { type Screen, openScreen } from './screen.ts'
-import { gatherEvents, observeCluster } from './observe-cluster.ts'
+import { eventCountMax, gatherEvents, mergeEvents, observeCluster } from './observe-cluster.ts'
 import { requestOfCluster } from './request.ts'
 import { type WatchView, renderFrame } from './watch-frame.ts'
 
@@ -108,8 +108,8 @@ class Watch {
     if (this.#view.isPaused) return
     this.#show({
       status,
-      // While nobody answers, the old story is better than none.
-      events: events ?? this.#view.events,
+      // An agent that is cut off knows only its own events: the story so far is not forgotten.
+      events: mergeEvents([...this.#view.events, ...(events ?? [])]).slice(-eventCountMax),
       lookedAtMs: this.#context.services.clock.wallClockMs(),
     })
   }

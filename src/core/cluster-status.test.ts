@@ -179,6 +179,12 @@ describe('nodes that do not answer', () => {
     expect(nodeOf(status, 'pg-0')?.role).toBe('standby')
   })
 
+  test('everything was stopped: said so', () => {
+    const stopped = { ...dead, process: 'stopped' } as const
+    const status = merge(Object.fromEntries(testLayout.nodes.map(({ name }) => [name, stopped])))
+    expect(status.summary).toBe('Unreachable: cluster main is down, every node is stopped.')
+  })
+
   test.each([
     ['stopped by a command', { ...dead, process: 'stopped' }, 'stopped', 'pgherd node start pg-1'],
     ['frozen', { ...hanging, process: 'frozen' }, 'frozen', 'pgherd node thaw pg-1'],

@@ -78,12 +78,16 @@ function causeFirst(
 }
 
 function noAnswer(facts: ReasonFacts): StatusReason {
-  const isFrozen = [...facts.observations.values()].some((one) => one.process?.state === 'frozen')
+  const { cluster } = facts.layout
+  const states = [...facts.observations.values()].map((one) => one.process?.state)
+  const isDown = states.length > 0 && states.every((state) => state === 'stopped')
   return {
     code: 'no-answer',
     node: null,
-    message: `no agent of cluster ${facts.layout.cluster} answers`,
-    next: isFrozen ? 'pgherd node thaw NAME' : 'pgherd up',
+    message: isDown
+      ? `cluster ${cluster} is down, every node is stopped`
+      : `no agent of cluster ${cluster} answers`,
+    next: states.includes('frozen') ? 'pgherd node thaw NAME' : 'pgherd up',
   }
 }
 
