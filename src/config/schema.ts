@@ -159,7 +159,8 @@ export const specSchema = z.strictObject({
     description: 'Timing. fast: one LAN with good disks. balanced: default. wan: across sites.',
   }),
   basePort: port.max(60_000).default(defaults.basePort).meta({
-    description: 'Where the ports of nodes on loopback addresses begin, unless they are named.',
+    description:
+      'Where the ports of nodes on loopback addresses begin, as far as they are not named one by one. Left out: `up` chooses free ones from 5500 upwards.',
   }),
   postgres: postgres.prefault({}).meta({ description: 'PostgreSQL itself.' }),
   wal: wal.prefault({}).meta({ description: 'How WAL is kept.' }),

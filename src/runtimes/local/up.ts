@@ -2,6 +2,7 @@
 // `up` has left) becomes a cluster that runs as the spec says.
 
 import { readFile, rm } from 'node:fs/promises'
+import { defaults } from '../../config/defaults.ts'
 import { compareSpecs } from '../../config/compare.ts'
 import { layoutOf } from '../../config/layout.ts'
 import { loadSpec } from '../../config/load.ts'
@@ -147,7 +148,10 @@ async function readRunningSpec(paths: ClusterPaths): Promise<LoadedSpec | null> 
   return loadSpec(paths.specFile)
 }
 
-/** Ports for a new cluster: named ones must be free, others are chosen among the free ones. */
+/**
+ * Ports for a new cluster. Those that the spec names, by themselves or by naming where they begin, must
+ * be free; others are chosen among the free ones.
+ */
 function choosePorts(
   paths: ClusterPaths,
   wanted: LoadedSpec,
@@ -156,9 +160,10 @@ function choosePorts(
 ): LoadedSpec {
   const listening = listeningPorts()
   const usual = assignPorts(wanted.spec)
+  const isNamed = wanted.spec.basePort !== defaults.basePort
   const chosen = assignPorts(
     wanted.spec,
-    (_machine, port) => listening.has(port) || portsOfOthers.has(port),
+    (_machine, port) => !isNamed && (listening.has(port) || portsOfOthers.has(port)),
   )
   const effective = withAssigned(wanted, chosen)
   for (const node of effective.layout.nodes) {
