@@ -9,7 +9,9 @@ const woken = 'woken'
 export class Waker {
   readonly #clock: Clock
   #isNotified = false
-  #sleeping: AbortController | null = null
+  #isWaiting = false
+  /** Used again until it was aborted: most waits end by themselves. */
+  #controller = new AbortController()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -18,16 +20,16 @@ export class Waker {
   /** Ends the present wait, or the next one at once. */
   notify(): void {
     this.#isNotified = true
-    this.#sleeping?.abort(woken)
+    if (this.#isWaiting) this.#controller.abort(woken)
   }
 
-  /** Returns after `durationMs`, or as soon as somebody notifies. */
+  /** Returns after `durationMs`, or as soon as somebody notifies. One wait at a time. */
   async wait(durationMs: number): Promise<void> {
     if (!this.#isNotified) {
-      const controller = new AbortController()
-      this.#sleeping = controller
-      await this.#clock.sleep(durationMs, controller.signal)
-      this.#sleeping = null
+      if (this.#controller.signal.aborted) this.#controller = new AbortController()
+      this.#isWaiting = true
+      await this.#clock.sleep(durationMs, this.#controller.signal)
+      this.#isWaiting = false
     }
     this.#isNotified = false
   }
