@@ -30,6 +30,7 @@ describe('comparing specs', () => {
 
   it.each([
     ['basePort: 6000', 'pg-0: postgresPort 5510 became 6010'],
+    ['basePort: 6000', 'basePort 5500 became 6000'],
     ['endpoints: {write: {port: 7000}}', 'endpoints.write: 127.0.0.1:5500 became 127.0.0.1:7000'],
     [two, 'node pg-2 is missing'],
     ['postgres: {database: other}', 'postgres.database: app became other'],

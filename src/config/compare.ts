@@ -1,6 +1,7 @@
 // What is different between the spec that a cluster runs with and the one that is wanted now.
 
 import type { ClusterLayout } from '../core/cluster-layout.ts'
+import { defaults } from './defaults.ts'
 import type { LoadedSpec } from './load.ts'
 import type { ClusterSpec } from './schema.ts'
 
@@ -14,6 +15,7 @@ export type SpecChange =
 /** Compares two specs of the same cluster, ports included. */
 export function compareSpecs(running: LoadedSpec, wanted: LoadedSpec): SpecChange {
   const differences = [
+    ...baseDifferences(running.spec, wanted.spec),
     ...nodeDifferences(running.layout, wanted.layout),
     ...endpointDifferences(running.layout, wanted.layout),
     ...bornDifferences(running.spec, wanted.spec),
@@ -21,6 +23,13 @@ export function compareSpecs(running: LoadedSpec, wanted: LoadedSpec): SpecChang
   if (differences.length > 0) return { kind: 'fixed', differences }
   const paths = changedSettings(running, wanted)
   return paths.length === 0 ? { kind: 'same' } : { kind: 'settings', paths }
+}
+
+/** Where ports begin is a wish only when it is not the default. */
+function baseDifferences(running: ClusterSpec, wanted: ClusterSpec): readonly string[] {
+  const [before, after] = [running.basePort, wanted.basePort]
+  if (after === defaults.basePort || after === before) return []
+  return [`basePort ${String(before)} became ${String(after)}`]
 }
 
 const fixedOfNode = [
