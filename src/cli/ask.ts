@@ -37,7 +37,6 @@ export async function askForWord(
   refuseUnlessAsked(context, question, optionInstead)
   const answer = await clack.text({
     message: question,
-    placeholder: word,
     output: process.stderr,
     signal: context.signal,
   })

@@ -34,8 +34,10 @@ export async function runProgram(input: ProgramInput): Promise<number> {
     if (wish === null) throw usageError('--color takes auto, always or never', 'pgherd --help')
     return await parseAndRun(input, terminal)
   } catch (error) {
-    if (input.interrupts.signal.aborted && !(error instanceof PgherdError))
+    if (input.interrupts.signal.aborted && !(error instanceof PgherdError)) {
+      terminal.tell('Interrupted.')
       return exitCodes.interrupted
+    }
     return report(asPgherdError(error), terminal, input.argv)
   } finally {
     terminal.showCursor()

@@ -77,7 +77,14 @@ function describeNode(node: NodeStatus): string {
     const total = operation.totalBytes === null ? '' : ` of ${renderBytes(operation.totalBytes)}`
     return `${operation.name} ${renderBytes(operation.doneBytes)}${total}`
   }
-  const place = node.upstream === null ? '' : ` from ${node.upstream}`
-  const what = node.role === 'primary' ? 'primary' : `${node.role}, ${node.state}${place}`
+  // Before a node has found its place, its role is a guess and its state is what matters.
+  const what = describePlace(node) ?? node.state
   return node.detail === null ? what : `${what}: ${node.detail}`
+}
+
+/** Null until the node does what it is there for. */
+function describePlace(node: NodeStatus): string | null {
+  if (node.state === 'running') return node.role
+  if (node.state !== 'streaming') return null
+  return node.upstream === null ? 'standby, streaming' : `standby, streaming from ${node.upstream}`
 }

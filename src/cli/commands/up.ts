@@ -36,27 +36,46 @@ export const upCommand: Command = {
   ],
   exits: ['configuration', 'postgres', 'store', 'system', 'timeout', 'localState'],
   run: async (context, input) => {
-    const { clock, runtime } = context.services
+    const { clock } = context.services
     const startedAtMs = clock.monotonicMs()
     const timeoutMs = parseTimeout(input.text('timeout'))
     const spec = await specToRun(context)
-    const display = showSteps(context.terminal, () => clock.monotonicMs())
-    let result: UpResult
-    try {
-      result = await runtime.up(spec, (step) => display.update(step), context.signal)
-      const client = result.cluster.connect()
-      const { status } = await observeCluster(result.cluster, client)
-      if (status.verdict !== 'healthy' || result.isChanged) {
-        const onStep = display.update.bind(display)
-        await waitForHealth(result.cluster, client, clock, onStep, timeoutMs, context.signal)
-      }
-    } finally {
-      display.finish()
+    const result = await runUp(context, spec, timeoutMs)
+    if (result === null) {
+      context.terminal.tell('Interrupted. What was started stays, and `up` goes on from there.')
+      tellNext(context.terminal, 'pgherd up', 'pgherd down')
+      return 'interrupted'
     }
     const tookMs = clock.monotonicMs() - startedAtMs
     await showResult(context, result, { tookMs, isSecretShown: input.isSet('show-secret') })
     return 'done'
   },
+}
+
+/** Runs the nodes and waits for health, with both shown as steps. @returns null when interrupted */
+async function runUp(
+  context: CommandContext,
+  spec: LoadedSpec,
+  timeoutMs: number,
+): Promise<UpResult | null> {
+  const { services, signal, terminal } = context
+  const { clock, runtime } = services
+  const display = showSteps(terminal, () => clock.monotonicMs())
+  const onStep = display.update.bind(display)
+  try {
+    const result = await runtime.up(spec, onStep, signal)
+    const client = result.cluster.connect()
+    const { status } = await observeCluster(result.cluster, client)
+    if (status.verdict !== 'healthy' || result.isChanged) {
+      await waitForHealth(result.cluster, client, clock, onStep, timeoutMs, signal)
+    }
+    return result
+  } catch (error) {
+    if (signal.aborted && !(error instanceof PgherdError)) return null
+    throw error
+  } finally {
+    display.finish()
+  }
 }
 
 /**
