@@ -59,13 +59,10 @@ export const faults: readonly Fault[] = [
     name: 'guard-freeze',
     weight: 1,
     begin: ({ dataVictim }) => {
-      const process = dataVictim.guard?.process
-      process?.freeze()
+      dataVictim.freezeGuard()
       return {
         what: `SIGSTOP to the guard of ${dataVictim.name}`,
-        end: () => {
-          if (!dataVictim.isFrozen) process?.thaw()
-        },
+        end: () => dataVictim.thawGuard(),
       }
     },
   },
@@ -356,6 +353,7 @@ export class FaultInjector {
     for (const node of world.nodes) {
       node.thaw()
       node.thawAgent()
+      node.thawGuard()
       node.directory.hangsUntilMs = 0
       if (except.includes(node)) {
         node.isWanted = false

@@ -90,6 +90,7 @@ export class SimNode {
 
   /** SIGKILL to the agent alone; the supervisor starts another. */
   killAgent(): void {
+    this.thawGuard()
     this.running?.process.kill()
     this.running = null
     this.forgetWhatWasNotDurable()
@@ -251,6 +252,15 @@ export class SimNode {
     this.guard?.process.kill()
   }
 
+  /** SIGSTOP to the guard alone. With the agent stopped too nobody would be left to act (2.2). */
+  freezeGuard(): void {
+    if (this.running?.process.isRunning === true) this.guard?.process.freeze()
+  }
+
+  thawGuard(): void {
+    if (!this.isFrozen) this.guard?.process.thaw()
+  }
+
   killPostmaster(): void {
     this.server?.killPostmaster()
   }
@@ -303,6 +313,7 @@ export class SimNode {
 
   /** SIGSTOP to the agent alone. */
   freezeAgent(): void {
+    this.thawGuard()
     this.running?.process.freeze()
   }
 

@@ -23,7 +23,19 @@ export function lackingIn(world: World, lastBalancedCommitMs: number, healedMs: 
       lacking.push(`${node.name} does not stream from the primary`)
     }
   }
-  return lacking
+  return lacking.length > 0 ? lacking : lackingInLists(world)
+}
+
+/** Every standby that streams counts again, and no list change is left half done. */
+function lackingInLists(world: World): string[] {
+  const { layout, store, dataNodes } = world
+  const record = store.sync?.value
+  if (layout.durability === 'async' || record === undefined) return []
+  if (record.lists.length > 1) return ['a list change is not finished']
+  return dataNodes
+    .filter((node) => node.isMachineUp && node.name !== store.lease?.value.holder)
+    .filter((node) => !record.target.members.some((name) => name === node.file.record.incarnation))
+    .map((node) => `${node.name} is not listed`)
 }
 
 export function notAlive(lacking: readonly string[], waitedMs: number): Violation {
@@ -57,6 +69,8 @@ export function canHavePrimary(world: World, alive: readonly SimNode[]): boolean
   // In `strict` writes wait while there are fewer standbys than commits must reach.
   if (layout.durability === 'strict' && standbyCount < layout.syncStandbys) return false
   if (incarnations.has(record.owner)) return true
+  // What such a node has more, a candidate on another branch cannot fetch without a primary.
+  if (alive.some((node) => node.layout.noFailover)) return false
   const canPromote = alive.some(
     (node) => evidence.has(node.file.record.incarnation) && !node.layout.noFailover,
   )

@@ -46,7 +46,7 @@ const handlers: { readonly [Kind in ActionKind]: Handler<Kind> } = {
   },
   'record-election': ({ node, decision }, action) =>
     election.recordElection(node, action, decision),
-  'fetch-wal': ({ node }, action) => election.fetchWal(node, action),
+  'fetch-wal': ({ node, decision }, action) => election.fetchWal(node, action, decision),
   promote: ({ node, decision }, action) => election.promote(node, action, decision),
   'prove-list': ({ node, listChange }, action) => election.proveList(node, action, listChange),
   open: ({ node, decision, listChange }, action) => {

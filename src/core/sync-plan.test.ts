@@ -51,6 +51,23 @@ describe('the wanted list', () => {
   })
 })
 
+describe('places for members that are awaited', () => {
+  const [one, two] = ['pg-1', 'pg-2'].map((name) => awaitedMember(incarnation(name)))
+
+  it('a member that has come takes its own place, not that of another', () => {
+    const current = makeList(2, [one!, two!])
+    const views = [see('pg-1', 'fit'), { incarnation: two!, fitness: 'lost' as const }]
+    expect(wantedList('strict', 2, current, views)).toEqual(
+      makeList(2, [incarnation('pg-1'), two!]),
+    )
+  })
+
+  it('also when there are fewer places than commits are to wait for', () => {
+    const current = makeList(2, [one!])
+    expect(wantedList('strict', 2, current, [see('pg-1', 'fit')])).toEqual(list(1, 'pg-1'))
+  })
+})
+
 describe('the list of an elected primary', () => {
   it('the sealed members without itself', () => {
     const sealed = ['pg-1', 'pg-2'].map(incarnation)

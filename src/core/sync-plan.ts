@@ -36,15 +36,18 @@ export function wantedList(
     })
     .map((standby) => standby.incarnation)
   if (durability === 'strict' && keeps.length < wantedCount) {
-    // Never below k members: what is lost stays listed, and writes wait for it.
-    const kept = [...keeps]
+    // Never below k members: what is lost stays listed, and writes wait for it. A member that has come
+    // takes its own place.
+    const kept = new Map(keeps.map((member) => [awaitedMember(member), member]))
     for (const member of current.members) {
-      if (kept.length >= wantedCount) break
-      if (!kept.includes(member)) kept.push(member)
+      const place = awaitedMember(member)
+      if (kept.size < wantedCount && !kept.has(place)) kept.set(place, member)
     }
-    return kept.length < wantedCount && current.members.length >= kept.length
-      ? current
-      : makeList(wantedCount, kept)
+    if (kept.size >= wantedCount || kept.size > current.members.length) {
+      return makeList(wantedCount, kept.values())
+    }
+    const filled = current.members.map((member) => kept.get(awaitedMember(member)) ?? member)
+    return makeList(wantedCount, filled)
   }
   return makeList(wantedCount, keeps)
 }

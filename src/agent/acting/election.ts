@@ -8,6 +8,7 @@ import type { Decision } from '../../core/decision.ts'
 import { renderLsn } from '../../core/lsn.ts'
 import type { Incarnation, NodeName, TimelineId } from '../../core/names.ts'
 import { asTimeline } from '../../core/names.ts'
+import { comparePositions } from '../../core/position.ts'
 import type { SyncList, SyncRecord } from '../../core/sync-list.ts'
 import {
   describeList,
@@ -24,9 +25,9 @@ import type { Node } from '../node.ts'
 import { configure, count, dataOf, factsOf, upstreamTo } from '../node.ts'
 import { observe } from '../observe.ts'
 import { seal } from '../sealing.ts'
-import { releaseOperands } from './lease.ts'
+import { releaseLease, releaseOperands } from './lease.ts'
 import { keepSlots } from './serving.ts'
-import { fail } from './start.ts'
+import { backOff, fail } from './start.ts'
 
 /** Longest time a promotion may take before the node gives up; replay backlog is the only long part. */
 const promoteMsMax = 60_000
@@ -79,7 +80,11 @@ function noteAnswer(
  * Streams what a sealed member has more, while it stays sealed (safety.md 2.3 rule 5). It is a cascade
  * under a name that is in no list; this node is sealed again, anew, before it is judged again.
  */
-export async function fetchWal(node: Node, action: ActionOf<'fetch-wal'>): Promise<void> {
+export async function fetchWal(
+  node: Node,
+  action: ActionOf<'fetch-wal'>,
+  decision: Decision,
+): Promise<void> {
   const { memory, ports, leaseHold, layout, self } = node
   const { clock } = ports
   const untilMs = clock.monotonicMs() + layout.plan.ttlMs * 4
@@ -100,6 +105,13 @@ export async function fetchWal(node: Node, action: ActionOf<'fetch-wal'>): Promi
   if (epoch === undefined || systemId === undefined || answers === undefined) return
   const answer = await seal(node, { systemId, epoch, candidate: self.name })
   noteAnswer(node, answers, self.name, answer)
+  const births = node.mirror.view()?.sync?.value.timelines ?? []
+  const isFetched =
+    answer.kind === 'sealed' && (comparePositions(answer.position, action.until, births) ?? -1) >= 0
+  if (isFetched) return
+  // Another branch than the source's, or no way to it: others get their turn, the owner above all.
+  await releaseLease(node, { kind: 'release-lease', handOverTo: null }, decision)
+  backOff(node)
 }
 
 /** Point of no return (safety.md 2.3 rule 7a): owner, reserved timeline id, own list added to all. */
@@ -122,7 +134,7 @@ export async function recordElection(
   })
   if (verdict.kind !== 'eligible') return
   const old = record.value
-  const known = old.lists.flatMap((list) => list.members)
+  const known = [...old.lists.flatMap((list) => list.members), old.owner]
   const own = electedList(
     facts.layout.durability,
     facts.layout.syncStandbys,

@@ -1,6 +1,7 @@
 // Actions of a node that follows: follow, detach, rewind, clone, and the quiet life afterwards.
 
 import type { ActionOf } from '../../core/action.ts'
+import { nodeIn } from '../../core/cluster-layout.ts'
 import type { Decision } from '../../core/decision.ts'
 import { renderLsn } from '../../core/lsn.ts'
 import { comparePositions } from '../../core/position.ts'
@@ -75,7 +76,8 @@ export async function keepFollowing(node: Node): Promise<void> {
   memory.stage = null
   if (server.kind !== 'standby' || !server.isStreaming) return
   const { suspendedUntil } = ports.localState.get()
-  if (suspendedUntil !== null && suspendedUntil.lsn !== null) {
+  if (suspendedUntil?.lsn === null) await boundSuspension(node)
+  else if (suspendedUntil !== null) {
     const births = mirror.view()?.sync?.value.timelines ?? []
     const bound = { timeline: suspendedUntil.timeline, flushLsn: suspendedUntil.lsn }
     if ((comparePositions(server.position, bound, births) ?? -1) >= 0) {
@@ -85,6 +87,15 @@ export async function keepFollowing(node: Node): Promise<void> {
     }
   }
   await keepSlots(node)
+}
+
+/** A former agent died before it knew how far the changed directory has to come: at least to here. */
+async function boundSuspension(node: Node): Promise<void> {
+  const { memory, layout, ports } = node
+  if (memory.following === null) return
+  const upstream = upstreamTo(node, nodeIn(layout, memory.following.node))
+  const { timeline, lsn } = await dataOf(node).postgres.identify(upstream, identifyMs)
+  await ports.localState.save({ suspendedUntil: { timeline, lsn } })
 }
 
 /**
@@ -98,10 +109,18 @@ async function changeDirectory(
 ): Promise<void> {
   const { ports } = node
   const { timeline } = primary
+  const { postgres } = dataOf(node)
+  const before = ports.localState.get().suspendedUntil
   await promiseTo(node, primary)
   await ports.localState.save({ suspendedUntil: { timeline, lsn: null }, primaryEpoch: null })
-  await change()
-  const { postgres } = dataOf(node)
+  try {
+    await change()
+  } catch (error) {
+    // Nothing was touched yet: the node is as much evidence as it was.
+    const isUntouched = (await postgres.inspect()).kind === 'present'
+    if (isUntouched) await ports.localState.save({ suspendedUntil: before })
+    throw error
+  }
   const source = await postgres.identify(upstreamTo(node, primary.node), identifyMs)
   await ports.localState.save({
     suspendedUntil: { timeline: source.timeline, lsn: source.lsn },
