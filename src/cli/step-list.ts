@@ -41,17 +41,21 @@ function endOf(update: StepUpdate, endedAtMs: number | null, nowMs: number): num
 const spinnerFrames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const
 const asciiSpinnerFrames = ['|', '/', '-', '\\'] as const
 
-/** The list as lines of at most `widthMax` columns. */
+/**
+ * The list as lines of at most `widthMax` columns.
+ * @param isOver nothing moves any more: steps that have not ended get a mark that stands still
+ */
 export function renderSteps(
   list: StepList,
   nowMs: number,
   widthMax: number,
   style: Style,
+  isOver = false,
 ): readonly string[] {
   const titleWidth = Math.max(0, ...list.map((step) => columnsOf(step.title)))
   return list.map((step) => {
     const seconds = renderSeconds((step.endedAtMs ?? nowMs) - step.startedAtMs)
-    const mark = markOf(step, nowMs, style)
+    const mark = markOf(step, isOver ? null : nowMs, style)
     const title = step.title + ' '.repeat(titleWidth - columnsOf(step.title))
     const room = widthMax - columnsOf(mark) - titleWidth - seconds.length - 6
     const detail = truncate(step.detail ?? '', Math.max(0, room), style.symbols.ellipsis)
@@ -68,11 +72,13 @@ function renderSeconds(durationMs: number): string {
     : renderDuration(durationMs)
 }
 
-function markOf(step: ListedStep, nowMs: number, style: Style): string {
+/** @param nowMs null: nothing moves */
+function markOf(step: ListedStep, nowMs: number | null, style: Style): string {
   const { symbols } = style
   const width = columnsOf(symbols.done)
   switch (step.state) {
     case 'started': {
+      if (nowMs === null) return style.dim(symbols.bullet.padEnd(width))
       const frames = symbols.done.length === 1 ? spinnerFrames : asciiSpinnerFrames
       const frame = frames[Math.floor(nowMs / 100) % frames.length] ?? ''
       return style.accent(frame.padEnd(width))
@@ -117,14 +123,17 @@ export function showSteps(terminal: Terminal, nowMs: () => number): StepDisplay 
 function showLive(terminal: Terminal, nowMs: () => number): StepDisplay {
   let list: StepList = []
   let drawnLines = 0
-  const draw = () => {
-    const lines = renderSteps(list, nowMs(), terminal.messageWidth - 1, terminal.messageStyle)
+  const draw = (isOver = false) => {
+    const width = terminal.messageWidth - 1
+    const lines = renderSteps(list, nowMs(), width, terminal.messageStyle, isOver)
     const up = drawnLines === 0 ? '' : `\u001b[${drawnLines}A`
     terminal.tellRaw(`${up}${lines.map((line) => `\r\u001b[2K${line}\n`).join('')}`)
     drawnLines = lines.length
   }
   terminal.hideCursor()
-  const timer = setInterval(draw, frameMs)
+  const timer = setInterval(() => {
+    draw()
+  }, frameMs)
   return {
     update: (step) => {
       list = withStep(list, step, nowMs())
@@ -132,7 +141,7 @@ function showLive(terminal: Terminal, nowMs: () => number): StepDisplay {
     },
     finish: () => {
       clearInterval(timer)
-      draw()
+      draw(true)
       terminal.showCursor()
     },
   }

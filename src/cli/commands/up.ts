@@ -52,12 +52,17 @@ export const upCommand: Command = {
   },
 }
 
+type Result = UpResult & {
+  /** It was not healthy at the first look. */
+  readonly hasWaited: boolean
+}
+
 /** Runs the nodes and waits for health, with both shown as steps. @returns null when interrupted */
 async function runUp(
   context: CommandContext,
   spec: LoadedSpec,
   timeoutMs: number,
-): Promise<UpResult | null> {
+): Promise<Result | null> {
   const { services, signal, terminal } = context
   const { clock, runtime } = services
   const display = showSteps(terminal, () => clock.monotonicMs())
@@ -69,7 +74,7 @@ async function runUp(
     if (status.verdict !== 'healthy' || result.isChanged) {
       await waitForHealth(result.cluster, client, clock, onStep, timeoutMs, signal)
     }
-    return result
+    return { ...result, hasWaited: status.verdict !== 'healthy' }
   } catch (error) {
     if (signal.aborted && !(error instanceof PgherdError)) return null
     throw error
@@ -125,7 +130,7 @@ type Outcome = { readonly tookMs: number; readonly isSecretShown: boolean }
 
 async function showResult(
   context: CommandContext,
-  { cluster, isChanged, notes }: UpResult,
+  { cluster, isChanged, hasWaited, notes }: Result,
   outcome: Outcome,
 ): Promise<void> {
   const { terminal } = context
@@ -148,11 +153,13 @@ async function showResult(
   }
   const { messageStyle } = terminal
   const took = renderDuration(outcome.tookMs)
+  const unchanged = hasWaited
+    ? `Nothing to change; the cluster is healthy after ${took}.`
+    : `Nothing to change (looked for ${took}).`
+  const doneSentence = isChanged ? `Cluster ${layout.cluster} is up after ${took}.` : unchanged
   terminal.tell(
     ...notes.map((note) => `${messageStyle.warn(messageStyle.symbols.warning)} ${note}`),
-    isChanged
-      ? `${messageStyle.good(messageStyle.symbols.done)} Cluster ${layout.cluster} is up after ${took}.`
-      : `${messageStyle.good(messageStyle.symbols.done)} Nothing to change (looked for ${took}).`,
+    `${messageStyle.good(messageStyle.symbols.done)} ${doneSentence}`,
     '',
   )
   terminal.print(...renderStatus(status, terminal.width, terminal.style))
