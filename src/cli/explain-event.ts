@@ -33,9 +33,14 @@ const stepCountMax = 20
 /**
  * @param events everything that is known, in any order
  * @param id of the event to explain
+ * @param table the rules that may have decided
  * @returns null when there is no such event
  */
-export function explainEvent(events: readonly JournalEvent[], id: string): EventExplanation | null {
+export function explainEvent(
+  events: readonly JournalEvent[],
+  id: string,
+  table: readonly Rule[] = rules,
+): EventExplanation | null {
   const sorted = events.toSorted((left, right) => left.atMs - right.atMs)
   const at = sorted.findIndex((event) => event.id === id)
   const event = sorted[at]
@@ -43,7 +48,7 @@ export function explainEvent(events: readonly JournalEvent[], id: string): Event
   return {
     version: 1,
     event,
-    rule: rules.find((rule) => rule.id === event.ruleId) ?? null,
+    rule: table.find((rule) => rule.id === event.ruleId) ?? null,
     loss: explainLoss(event),
     steps: storyAround(sorted, at).map((step) => ({
       offsetMs: offsetMs(event, step),
