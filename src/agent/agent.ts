@@ -112,6 +112,8 @@ async function run(
     ports.data.guard.onPostgresGone((end) => {
       sayHowPostgresEnded(node, end)
       memory.isOpen = false
+      // A promotion may have been cut off: what was seen of the directory before is not believed.
+      if (memory.server.kind !== 'primary') memory.directory = null
       memory.server = { kind: 'stopped' }
       node.waker.notify()
     })

@@ -148,6 +148,30 @@ describe('the holder', () => {
     ])
   })
 
+  it('its promotion was cut off, or took another timeline → never resumes on that one (I4)', () => {
+    const directory = { ...facts('pg-0').directory, isStandby: false } as Facts['directory']
+    for (const recorded of [2, 3]) {
+      const sync = {
+        timeline: asTimeline(recorded),
+        timelines: [{ timeline: asTimeline(recorded), epoch: asEpoch(1) }],
+      }
+      const store = storeView({ sync, lease: { state: 'released' } })
+      const given = facts('pg-0', { directory, server: { kind: 'stopped' }, store })
+      expect(outcome(given)).toEqual(['R604', ['start-standby']])
+      expect(outcome({ ...given, tenure: tenure(1, 'preparing') })).toEqual([
+        'R526',
+        ['release-lease', 'back-off'],
+      ])
+    }
+  })
+
+  it('its promotion took a timeline that nobody reserved → is not promoted again', () => {
+    const given = facts('pg-0', { tenure: tenure(1, 'preparing'), server: standby() })
+    expect(outcome(given)[0]).toBe('R510')
+    const elsewhere = standby({ position: position(9, 1000) })
+    expect(outcome({ ...given, server: elsewhere })[0]).toBe('R520')
+  })
+
   it('its disk hangs → fences and releases', () => {
     expect(outcome(facts('pg-0', { ...held, diskProbeMs: 10_000 }))[0]).toBe('R208')
   })

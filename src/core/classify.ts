@@ -4,7 +4,9 @@ import { judgeElection } from './candidate.ts'
 import { dataNodesOf } from './cluster-layout.ts'
 import type { Facts } from './facts.ts'
 import { isLeaseFree } from './lease.ts'
+import type { TimelineId } from './names.ts'
 import { nodeOf } from './names.ts'
+import { birthEpochOf } from './position.ts'
 import { rejoinOf } from './rejoin.ts'
 import type { Situation } from './situation.ts'
 import { canonical } from './situation.ts'
@@ -73,8 +75,19 @@ function serverOf(facts: Facts): Situation['server'] {
     case 'staged':
       return 'staged'
     case 'present':
-      return directory.isStandby ? 'was-standby' : 'was-primary'
+      if (directory.isStandby) return 'was-standby'
+      return isOnRecordedTimeline(facts, directory.timeline) ? 'was-primary' : 'half-promoted'
   }
+}
+
+/**
+ * A promotion that is cut off takes the signal file away before the new timeline is on disk. Started as a
+ * primary, such a directory would write on its old timeline, which belongs to another epoch (I4).
+ */
+function isOnRecordedTimeline(facts: Facts, timeline: TimelineId): boolean {
+  const record = facts.store?.sync?.value ?? null
+  if (!facts.protections['unique-timelines'] || record === null) return true
+  return record.owner !== facts.local.incarnation || record.timeline === timeline
 }
 
 function ownerOf(facts: Facts): Situation['owner'] {
@@ -84,8 +97,12 @@ function ownerOf(facts: Facts): Situation['owner'] {
 }
 
 function isRecordedThisEpoch(facts: Facts): boolean {
-  const record = facts.store?.sync ?? null
-  return record !== null && facts.tenure !== null && record.value.epoch === facts.tenure.epoch
+  const { server, tenure, protections } = facts
+  const record = facts.store?.sync?.value ?? null
+  if (record === null || tenure === null || record.epoch !== tenure.epoch) return false
+  if (server.kind !== 'standby' || !protections['unique-timelines']) return true
+  // A promotion that took another id has left a timeline that nobody reserved: it is not tried again.
+  return birthEpochOf(server.position.timeline, record.timelines) !== undefined
 }
 
 /** Whether it is this node's turn to try for the lease. A wrong answer costs time, never safety. */

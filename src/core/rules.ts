@@ -27,7 +27,7 @@ export type Section =
   | 'following'
   | 'waiting'
 
-const stopped = ['was-primary', 'was-standby'] as const
+const stopped = ['was-primary', 'was-standby', 'half-promoted'] as const
 const empty = ['absent', 'staged'] as const
 const held = ['preparing', 'serving'] as const
 const running = ['starting', 'primary', 'hung'] as const
@@ -314,14 +314,14 @@ export const rules: readonly Rule[] = [
   {
     id: 'R602',
     section: 'free lease',
-    when: { lease: 'free', server: stopped, owner: 'me', turn: 'now' },
+    when: { lease: 'free', server: ['was-primary', 'was-standby'], owner: 'me', turn: 'now' },
     decision: 'acquire-lease',
     why: 'The lease is free and this node is the owner in the record.',
   },
   {
     id: 'R604',
     section: 'free lease',
-    when: { lease: 'free', server: 'was-standby' },
+    when: { lease: 'free', server: ['was-standby', 'half-promoted'] },
     decision: 'start-standby',
     why: 'A standby reads its WAL to the end, so that it can be evidence.',
   },

@@ -13,7 +13,10 @@ export const dimensions = {
    * held it and its deadline has passed or another has it.
    */
   lease: ['unknown', 'none', 'free', 'other', 'unconfirmed', 'preparing', 'serving', 'lost'],
-  /** PostgreSQL and its directory. `hung`: a postmaster that has not answered for a lease time. */
+  /**
+   * PostgreSQL and its directory. `hung`: a postmaster that has not answered for a lease time.
+   * `half-promoted`: without its signal file, and not on the timeline that the record gave to it.
+   */
   server: [
     'unknown',
     'absent',
@@ -22,6 +25,7 @@ export const dimensions = {
     'broken',
     'was-primary',
     'was-standby',
+    'half-promoted',
     'starting',
     'standby',
     'primary',

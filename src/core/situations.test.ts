@@ -81,7 +81,9 @@ describe('safety of every decision', () => {
       if (kind === 'promote')
         expect([situation.owner, situation.recorded]).toEqual(['me', 'this-epoch'])
       if (kind === 'record-election') expect(situation.election).toBe('eligible')
-      if (kind === 'resume') expect(situation.owner).toBe('me')
+      if (kind === 'resume') {
+        expect([situation.owner, situation.server]).toEqual(['me', 'was-primary'])
+      }
     }
   })
 
