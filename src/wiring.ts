@@ -35,6 +35,7 @@ import { readSecrets } from './config/secrets.ts'
 import type { Secrets } from './config/secrets.ts'
 import type { NodeLayout } from './core/cluster-layout.ts'
 import { nodeIn, votersOf } from './core/cluster-layout.ts'
+import type { NodeName } from './core/names.ts'
 import { allProtections } from './core/protections.ts'
 import { assertPortsFree } from './runtimes/local/port-check.ts'
 import { resolveHome } from './runtimes/local/paths.ts'
@@ -147,13 +148,28 @@ async function prepare(options: AgentOptions): Promise<Ground> {
     node: self.name,
   })
   assertPortsFree(loaded.layout, self, directory)
-  const journal = createJournal({
-    node: self.name,
-    directory: path.join(directory, 'logs'),
-    log: { file: path.join(directory, 'logs', 'agent.log') },
-  })
+  const journal = openJournal(self.name, directory)
   for (const warning of loaded.warnings) journal.log('warn', warning)
   return { loaded, self, secrets, directory, sockets, user, journal, claim }
+}
+
+/**
+ * The supervisor of the local runtime names a log file; systemd and containers keep what is printed, and
+ * then the events belong into it too.
+ */
+function openJournal(node: NodeName, directory: string): Journal & { close(): void } {
+  const file = process.env['PGHERD_LOG_FILE']
+  const events = path.join(directory, 'logs')
+  if (file !== undefined) return createJournal({ node, directory: events, log: { file } })
+  const journal = createJournal({ node, directory: events, log: 'stdout' })
+  return {
+    ...journal,
+    record: (event) => {
+      journal.record(event)
+      const { id, epoch, ruleId } = event
+      journal.log('info', event.message, { event: id, epoch, ruleId })
+    },
+  }
 }
 
 function checkSocketPath(sockets: string): void {
@@ -302,6 +318,7 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     layout: loaded.layout,
     bindHost: isLoopback(self.host) ? self.host : null,
     connectionsMax: loaded.spec.balancer.connectionsMax,
+    runAs: ground.user,
     directory: proxyDirectory,
     configFile: path.join(proxyDirectory, 'haproxy.cfg'),
     stateFile: path.join(proxyDirectory, 'server-state'),
@@ -344,6 +361,7 @@ export function createRuntime(environment: Environment): Runtime {
   return createLocalRuntime({
     clock: systemClock,
     home: resolveHome(environment),
+    isHomeOurs: environment['PGHERD_HOME'] === undefined,
     resolveOwner: () => resolveDatabaseUser(),
     program,
     checkPrograms,

@@ -122,6 +122,7 @@ function optionsFor(changes: Partial<HaproxyOptions> = {}): HaproxyOptions {
     layout,
     bindHost: '127.0.0.1',
     connectionsMax: 100,
+    runAs: null,
     directory,
     configFile: file('haproxy.cfg'),
     stateFile: file('haproxy.state'),
@@ -370,6 +371,15 @@ describe('haproxy: the process', () => {
     expect(JSON.stringify(proxy.state())).toContain(`127.0.0.1:${String(portOf('write'))}`)
     await new Promise((resolve) => squatter.close(resolve))
     await eventually('it runs', () => proxy.state().kind === 'running')
+  })
+
+  it.runIf(process.getuid?.() === 0)('started as root, it does not stay root', async () => {
+    nodes[0].isPrimary = true
+    const proxy = await startProxy({ runAs: { uid: 65_534, gid: 65_534 } })
+    const statusText = await readFile(`/proc/${String(await pidOf())}/status`, 'utf8')
+    expect(statusText).toMatch(/^Uid:\t65534\t65534\t65534\t/m)
+    await proxy.routeWrites(pg0, deadlineMs)
+    expect(await whereTo('write')).toBe('pg-0')
   })
 
   it('leaves nothing behind when it is stopped', async () => {

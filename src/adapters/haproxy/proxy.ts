@@ -22,6 +22,7 @@ export type HaproxyOptions = HaproxyFiles & {
   readonly layout: ClusterLayout
   readonly bindHost: string | null
   readonly connectionsMax: number
+  readonly runAs: { readonly uid: number; readonly gid: number } | null
   readonly stateFile: string
 }
 

@@ -46,6 +46,7 @@ const settings: HaproxySettings = {
   stateFile: '/data/lb-0/haproxy.state',
   bindHost: '127.0.0.1',
   connectionsMax: 2000,
+  runAs: null,
 }
 
 describe('haproxy: configuration', () => {
@@ -53,9 +54,14 @@ describe('haproxy: configuration', () => {
     await expect(renderConfig(loopback, settings)).toMatchFileSnapshot('testdata/loopback.cfg')
   })
 
-  it('on several hosts, one with an IPv6 address', async () => {
+  it('on several hosts, one with an IPv6 address, started as root', async () => {
     const layout = layoutOn(['10.0.0.1', 'fd00::2', '10.0.0.3'])
-    const text = renderConfig(layout, { ...settings, bindHost: null, connectionsMax: 500 })
+    const text = renderConfig(layout, {
+      ...settings,
+      bindHost: null,
+      connectionsMax: 500,
+      runAs: { uid: 113, gid: 120 },
+    })
     await expect(text).toMatchFileSnapshot('testdata/hosts.cfg')
   })
 

@@ -13,6 +13,8 @@ export type HaproxySettings = {
   readonly bindHost: string | null
   /** Connections per endpoint. */
   readonly connectionsMax: number
+  /** Whom HAProxy becomes after it has opened its ports; null: it stays what we are. */
+  readonly runAs: { readonly uid: number; readonly gid: number } | null
 }
 
 /** Names of the two listeners, as commands and statistics show them. */
@@ -70,6 +72,9 @@ function renderGlobal(settings: HaproxySettings): readonly string[] {
     `  maxconn ${String(settings.connectionsMax * 2 + spareConnectionCount)}`,
     `  stats socket ${settings.socketPath} mode 600 level admin expose-fd listeners`,
     '  stats timeout 10s',
+    ...(settings.runAs === null
+      ? []
+      : [`  uid ${String(settings.runAs.uid)}`, `  gid ${String(settings.runAs.gid)}`]),
     `  server-state-file ${settings.stateFile}`,
     '  # After a reload, sessions of the old process may go on for this long.',
     '  hard-stop-after 1h',

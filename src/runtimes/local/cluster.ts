@@ -1,6 +1,6 @@
 // One cluster of local processes: the verbs of RuntimeCluster.
 
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { LoadedSpec } from '../../config/load.ts'
 import type { NodeLayout } from '../../core/cluster-layout.ts'
@@ -218,10 +218,19 @@ async function destroy(
       await killAll(paths.directory)
       await rm(paths.run, { recursive: true, force: true })
       await rm(paths.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+      if (settings.isHomeOurs) await removeIfEmpty(settings.home)
       return { isChanged: true, detail: `${paths.directory} removed` }
     })
   } finally {
     await lock.release()
+  }
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder)
+  } catch {
+    // Another cluster lives there.
   }
 }
 

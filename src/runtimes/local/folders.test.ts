@@ -28,6 +28,7 @@ beforeEach(async () => {
   settings = {
     clock: {} as Clock,
     home,
+    isHomeOurs: false,
     owner: null,
     program: {
       execPath: process.execPath,

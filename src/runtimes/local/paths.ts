@@ -57,6 +57,7 @@ export type ClusterPaths = {
   readonly run: string
   nodeDirectory(node: string): string
   nodeLogs(node: string): string
+  agentLog(node: string): string
   /** What the agent itself prints, that is when it fails before its log is open. */
   agentOutput(node: string): string
   socketDirectory(node: string): string
@@ -90,6 +91,7 @@ export function clusterPathsOf(
     run,
     nodeDirectory,
     nodeLogs: (node) => path.join(nodeDirectory(node), 'logs'),
+    agentLog: (node) => path.join(nodeDirectory(node), 'logs', 'agent.log'),
     agentOutput: (node) => path.join(nodeDirectory(node), 'logs', 'output.log'),
     socketDirectory: (node) => path.join(run, node),
     wantedFile: (node) => inCluster('state', `${node}.wanted.json`),

@@ -12,6 +12,8 @@ export type LocalSettings = {
   readonly clock: Clock
   /** Folder of all clusters, absolute. */
   readonly home: string
+  /** The home is the default one, which we made: it goes with its last cluster. */
+  readonly isHomeOurs: boolean
   /** Null: everything runs as ourselves. */
   readonly owner: ClusterOwner | null
   readonly program: {

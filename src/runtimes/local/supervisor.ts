@@ -156,7 +156,7 @@ async function start({ paths, options, wake }: Context, child: Child): Promise<v
         // A session of its own: the supervisor's end and Ctrl-C in a terminal do not reach it.
         detached: true,
         stdio: ['ignore', output, output],
-        env: agentEnvironment(),
+        env: { ...agentEnvironment(), PGHERD_LOG_FILE: paths.agentLog(node) },
       },
     )
     child.exit = null
