@@ -285,6 +285,17 @@ describe('requests', () => {
     expect(stderr).toContain('refused by rule R404: pgw-0 is a witness')
     expect(stderr).toContain('Possible: pg-1, pg-2.')
   })
+  test('an agent that hangs is not asked: the primary is said to be silent', async () => {
+    const { exitCode, stderr, requests } = await pgherd('switchover --yes', {
+      nodes: { 'pg-0': { silence: 'timeout' } },
+      answer: { kind: 'elsewhere', node: 'pg-0' as never },
+    })
+    expect(exitCode).toBe(11)
+    expect(stderr).toContain(
+      'pg-0 holds the lease for another 2350 ms, but its agent does not answer',
+    )
+    expect(requests.filter((request) => request.startsWith('pg-0'))).toEqual([])
+  })
   test('no primary: 11, nobody reachable: 12, before anything is asked', async () => {
     expect(await pgherd('switchover --yes', noPrimary)).toMatchObject({
       exitCode: 11,

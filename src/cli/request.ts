@@ -38,7 +38,9 @@ export async function requestOfCluster(
     const answer = await sendTo(name, agent, send)
     if (answer?.kind === 'accepted') return answer
     if (answer?.kind === 'refused') throw refusedError(answer)
-    if (answer?.kind === 'elsewhere' && answer.node !== null) candidates.unshift(answer.node)
+    // An agent that was silent a moment ago would only cost its deadline.
+    const next = answer?.kind === 'elsewhere' ? answer.node : null
+    if (next !== null && answers.has(next)) candidates.unshift(next)
   }
   throw new PgherdError({
     code: 'PGHERD_NO_PRIMARY',
