@@ -2,7 +2,6 @@
 // endpoints; a transaction that is not repeatable is sent once.
 
 import { Agent } from 'node:http'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { TimingPlan } from '../../core/timing-plan.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
 import { messageOf } from '../../lib/errors.ts'
@@ -13,6 +12,7 @@ import { hedge, unavailable } from './hedge.ts'
 import { postJson, postStream } from './http.ts'
 import type { TransactionAnswer, TransactionRequest, KeyChange, WireObject } from './messages.ts'
 import { parseTransactionAnswer, parseWatchLine, probeRequest } from './messages.ts'
+import { rest } from './rest.ts'
 
 export type ClientTiming = Pick<TimingPlan, 'storeAttemptMs' | 'storeHedgeMs'>
 
@@ -85,8 +85,7 @@ export function createEtcdClient(endpoints: readonly Endpoint[], timing: ClientT
   const probe = async (): Promise<void> => {
     isProbing = true
     while (order.bad().length > 0) {
-      // Unreferenced: a probe never keeps the process alive.
-      await pause(probeEveryMs, undefined, { ref: false })
+      await rest(probeEveryMs, closing.signal, { isBackground: true })
       if (closing.signal.aborted) break
       const probes = order
         .bad()
@@ -129,7 +128,7 @@ export function createEtcdClient(endpoints: readonly Endpoint[], timing: ClientT
           }
         }
         const leftMs = endsAtMs - performance.now()
-        await pause(Math.max(0, Math.min(timing.storeHedgeMs, leftMs)))
+        await rest(Math.min(timing.storeHedgeMs, leftMs), closing.signal)
       }
       throw unavailable(deadlineMs, lastFailure)
     },

@@ -1,7 +1,6 @@
 // How a member comes into the store: asks the other voters and their etcd, founds or joins, or waits and
 // says for what. The decision itself is in first-start.ts.
 
-import { setTimeout as pause } from 'node:timers/promises'
 import { messageOf } from '../../lib/errors.ts'
 import type { VoterAnswer } from './first-start.ts'
 import { decideFirstStart } from './first-start.ts'
@@ -10,6 +9,7 @@ import type { MemberDirectory } from './member-directory.ts'
 import type { InitialCluster, VoterAddress } from './member-flags.ts'
 import { renderFounders, renderMembers, urlOf } from './member-flags.ts'
 import type { ListedMember } from './messages.ts'
+import { rest } from './rest.ts'
 
 const askAgainMs = 250
 const listTimeoutMs = 1000
@@ -69,7 +69,7 @@ export async function prepareStart(
         options.say(`cannot join the store yet: ${messageOf(error)}`)
       }
     }
-    await pause(askAgainMs, undefined, { signal }).catch(() => undefined)
+    await rest(askAgainMs, signal)
   }
   return null
 }

@@ -4,11 +4,11 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import * as z from 'zod'
 import type { FileOwner } from '../../host/files.ts'
 import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
 import { isProcessAlive, readCommandLine, signalProcess } from '../../host/process-table.ts'
+import { rest } from './rest.ts'
 
 /** How long a killed etcd may take to be gone; more means that the kernel holds it (hung disk). */
 const leftoverGiveUpMs = 10_000
@@ -71,7 +71,7 @@ export function createMemberDirectory(directory: string, owner: FileOwner | null
         }
         // KILL is safe: etcd's write-ahead log is synced before anything is acknowledged.
         for (const pid of pids) signalProcess(pid, 'SIGKILL')
-        await pause(5)
+        await rest(5)
       }
     },
     setAside: async () => {

@@ -3,7 +3,6 @@
 
 import { lookup } from 'node:dns/promises'
 import { Agent } from 'node:http'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import { nodeIn } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
@@ -23,6 +22,7 @@ import type { EtcdProcess } from './member-process.ts'
 import { rotateLog, startEtcdProcess } from './member-process.ts'
 import { classifyTrouble, isWorthless, restartDelayMs } from './member-trouble.ts'
 import { keepSmall } from './member-upkeep.ts'
+import { rest } from './rest.ts'
 
 export type EtcdMemberOptions = {
   readonly layout: ClusterLayout
@@ -238,11 +238,6 @@ class EtcdMember implements StoreMember {
   #starting(detail: string): void {
     this.#state = { kind: 'starting', detail }
   }
-}
-
-/** Resolves after `durationMs`, or as soon as `signal` aborts. */
-async function rest(durationMs: number, signal: AbortSignal): Promise<void> {
-  if (durationMs > 0) await pause(durationMs, undefined, { signal }).catch(() => undefined)
 }
 
 /** A function, because the compiler believes that a property once read stays as it was. */

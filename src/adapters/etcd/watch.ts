@@ -2,7 +2,6 @@
 // has been silent for longer than the lease ever is, the store is read, and a stream that is found
 // behind is replaced by one on another endpoint.
 
-import { setTimeout as pause } from 'node:timers/promises'
 import type { TimingPlan } from '../../core/timing-plan.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { StoreView } from '../../ports/cluster-store.ts'
@@ -14,6 +13,7 @@ import { EtcdError, grpcCodes } from './errors.ts'
 import type { Keys } from './keys.ts'
 import type { KeyChange } from './messages.ts'
 import { wireRange } from './messages.ts'
+import { rest } from './rest.ts'
 import { applyChanges, hasSameContent } from './view.ts'
 
 export type WatchTiming = Pick<TimingPlan, 'renewMs' | 'storeAttemptMs' | 'storeHedgeMs'>
@@ -120,7 +120,7 @@ async function follow(
       if (problem !== lastProblem) options.log(`watch of the store: ${problem}`)
       lastProblem = problem
       // The first failures move on to the other endpoints at once.
-      if (failureCount > client.endpointCount) await pause(timing.storeHedgeMs)
+      if (failureCount > client.endpointCount) await rest(timing.storeHedgeMs, signal)
     }
   }
 }
@@ -157,7 +157,7 @@ async function followStream(
       client.watch(endpoint, request, onChanges, stream.signal),
       untilBehind(options, place, ear, stream.signal),
     ])
-    client.distrust(endpoint)
+    if (!signal.aborted) client.distrust(endpoint)
   } finally {
     stop()
     signal.removeEventListener('abort', stop)
@@ -175,7 +175,8 @@ async function untilBehind(
   for (;;) {
     const quietMs = performance.now() - ear.heardAtMs
     if (quietMs < silenceMs) {
-      await pause(silenceMs - quietMs, undefined, { signal })
+      await rest(silenceMs - quietMs, signal)
+      if (signal.aborted) return
       continue
     }
     const startedAt = place.revision()
