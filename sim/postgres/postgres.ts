@@ -193,6 +193,11 @@ export class SimPostgres implements Postgres {
 
   // --- synchronous commit ----------------------------------------------------------------------
 
+  async reloadedSyncSetting(_deadlineMs: number): Promise<string> {
+    const server = await this.#running()
+    return renderSyncSetting(server.reloadedSync)
+  }
+
   async markWal(deadlineMs: number): Promise<Lsn> {
     const server = await this.#running()
     if (server.role !== 'primary') throw new PostgresError('refused', 'not a primary')

@@ -96,6 +96,11 @@ export class SimServer {
     return this.role === 'standby' || this.role === 'primary'
   }
 
+  /** What the postmaster has read, and with it every process that is started now. */
+  get reloadedSync(): SyncSetting {
+    return this.#config.sync
+  }
+
   get gate(): 'closed' | 'open' {
     return this.#config.gate
   }

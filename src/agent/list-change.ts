@@ -127,10 +127,11 @@ export class ListChange {
       this.#progress = { target, markLsn: null, markedAtMs: null, provenLsn: null }
     }
     const progress = this.#progress
-    if (facts.server.syncSettingText !== renderSyncSetting({ kind: 'list', list: target })) {
-      return true
-    }
+    const wantedText = renderSyncSetting({ kind: 'list', list: target })
+    if (facts.server.syncSettingText !== wantedText) return true
     if (progress.markLsn === null) {
+      // A record that is written before the processes are told proves nothing about what they use.
+      if ((await postgres.reloadedSyncSetting(plan.ttlMs)) !== wantedText) return true
       progress.markLsn = await postgres.markWal(plan.ttlMs)
       progress.markedAtMs = facts.nowMs
       return true

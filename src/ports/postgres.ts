@@ -67,6 +67,11 @@ export interface Postgres {
   /** Branches that lead to the present timeline, from the history file. */
   history(deadlineMs: number): Promise<TimelineHistory>
 
+  /**
+   * `synchronous_standby_names` as the postmaster has read it, with the signal sent to every process. A
+   * session cannot tell: one that has an earlier reload before it reads the newest file, and shows it.
+   */
+  reloadedSyncSetting(deadlineMs: number): Promise<string>
   /** Writes a record of our own, flushed locally, and returns the position behind it. Waits for nobody. */
   markWal(deadlineMs: number): Promise<Lsn>
   /** 2.4 step 2a: makes a commit of our own and says whether it waits for synchronous commit. */

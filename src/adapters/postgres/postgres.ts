@@ -312,6 +312,23 @@ class LocalPostgres implements PostgresAdapter {
     throw new PostgresError('failed', `timeline ${String(position.timeline)} has no history file`)
   }
 
+  /**
+   * A new connection has what the postmaster has; or the signal of a reload that is being passed on has
+   * reached it already. The postmaster lets a second one in only when it is done with that.
+   */
+  async reloadedSyncSetting(deadlineMs: number): Promise<string> {
+    const first = new Session(this.#options, 'reload')
+    const second = new Session(this.#options, 'reload')
+    try {
+      const [row] = await first.query('show synchronous_standby_names', [], deadlineMs)
+      await second.connect(deadlineMs)
+      return String(row?.['synchronous_standby_names'])
+    } finally {
+      first.disconnect()
+      second.disconnect()
+    }
+  }
+
   markWal(deadlineMs: number): Promise<Lsn> {
     return writeMark(this.#control, deadlineMs)
   }
