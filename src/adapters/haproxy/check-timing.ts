@@ -16,9 +16,9 @@ export type CheckTiming = {
 }
 
 /**
- * Two things must hold. An agent that is killed and comes back within half of the time that it may hold
- * the lease costs no session: PostgreSQL runs on under its guard meanwhile, so one unanswered check must
- * not cut anybody. And a node that stays silent is closed before another node can take its lease.
+ * A node that stays silent is closed before another node can take its lease, and not much sooner: an
+ * agent that is killed and comes back while its lease lasts must cost no session, for PostgreSQL runs on
+ * under its guard meanwhile. When the lease does change hands, the balancer's agent tells HAProxy.
  *
  * Reads are checked less often: nothing can be written there, and standbys that wait for their new
  * primary must not drop out of the pool during a failover.
@@ -27,7 +27,8 @@ export function checkTimingOf(plan: TimingPlan): CheckTiming {
   const writeCheckMs = plan.balancerCheckMs
   const timeoutMs = Math.max(200, writeCheckMs)
   const holdMs = plan.ttlMs - plan.marginMs
-  const writeFall = Math.max(1, Math.floor(holdMs / 2 / writeCheckMs))
+  const fallMax = Math.floor((plan.ttlMs - writeCheckMs - 1) / timeoutMs)
+  const writeFall = Math.max(1, Math.min(fallMax, Math.ceil(holdMs / writeCheckMs) + 1))
   const readCheckMs = Math.max(1000, writeCheckMs)
   return {
     writeCheckMs,
@@ -42,6 +43,10 @@ export function checkTimingOf(plan: TimingPlan): CheckTiming {
 
 /** The longest time from a node's silence until it is closed for writes. */
 export function silenceBoundMs(timing: CheckTiming): number {
-  const eachMs = Math.max(timing.writeCheckMs, timing.timeoutMs)
-  return timing.writeCheckMs + timing.writeFall * eachMs
+  return timing.writeCheckMs + timing.writeFall * Math.max(timing.writeCheckMs, timing.timeoutMs)
+}
+
+/** The shortest time for which an agent may be away without its node being closed for writes. */
+export function toleratedAbsenceMs(timing: CheckTiming): number {
+  return timing.writeCheckMs * (timing.writeFall - 1)
 }

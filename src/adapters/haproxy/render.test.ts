@@ -4,7 +4,7 @@ import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
 import { asNodeName } from '../../core/names.ts'
 import type { ClusterName, NodeRole } from '../../core/names.ts'
 import { deriveTimingPlan, timingPlans } from '../../core/timing-plan.ts'
-import { checkTimingOf, silenceBoundMs } from './check-timing.ts'
+import { checkTimingOf, silenceBoundMs, toleratedAbsenceMs } from './check-timing.ts'
 import { parseVersion } from './program.ts'
 import { renderClosedState, renderConfig } from './render.ts'
 import type { HaproxySettings } from './render.ts'
@@ -103,27 +103,28 @@ describe('haproxy: check timing', () => {
     )
   })
 
-  it('an agent may be away for a quarter of the time it holds the lease', () => {
+  it('an agent may be away for most of the time that it holds the lease', () => {
     fc.assert(
       fc.property(plans, (plan) => {
-        const { writeCheckMs, writeFall } = checkTimingOf(plan)
+        const timing = checkTimingOf(plan)
         const holdMs = plan.ttlMs - plan.marginMs
-        if (writeFall > 1) expect(writeCheckMs * writeFall).toBeGreaterThanOrEqual(holdMs / 4)
-        else expect(writeCheckMs).toBeGreaterThan(holdMs / 4)
+        const fittingMs = plan.ttlMs - 3 * timing.writeCheckMs - 1
+        expect(toleratedAbsenceMs(timing)).toBeGreaterThanOrEqual(Math.min(holdMs, fittingMs))
       }),
     )
   })
 
   it.each([
-    ['fast', 200, 2, 600],
-    ['balanced', 240, 6, 1680],
-    ['wan', 600, 7, 4800],
+    ['fast', 200, 5, 1200, 800],
+    ['balanced', 240, 13, 3360, 2880],
+    ['wan', 600, 15, 9600, 8400],
   ] as const)(
-    'plan %s: every %i ms, %i in a row, %i ms in all',
-    (name, periodMs, fall, boundMs) => {
+    'plan %s: every %i ms, %i in a row, closed after %i ms, away for %i ms',
+    (name, periodMs, fall, boundMs, absenceMs) => {
       const timing = checkTimingOf(timingPlans[name])
       expect(timing).toMatchObject({ writeCheckMs: periodMs, writeFall: fall })
       expect(silenceBoundMs(timing)).toBe(boundMs)
+      expect(toleratedAbsenceMs(timing)).toBe(absenceMs)
     },
   )
 
