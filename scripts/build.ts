@@ -26,6 +26,9 @@ try {
     target: 'node20',
     format: 'esm',
     external: ['pg-native'],
+    // pg asks for `Response` to find out whether it runs at Cloudflare, and Node then loads its whole HTTP
+    // client: a fifth of the time that an agent takes to start, and memory for nothing.
+    define: { Response: 'undefined' },
     banner: { js: requireBanner },
     sourcemap: true,
     sourcesContent: false,
