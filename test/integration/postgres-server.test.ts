@@ -444,6 +444,31 @@ describe('a primary and a standby', () => {
     await primary.postgres.configure(openAndEmpty)
   })
 
+  test('a session may show a list that no other process was told of yet; the postmaster is asked', async () => {
+    const state = primary.guard.state()
+    if (state.kind !== 'running') throw new Error('the server runs')
+    await primary.postgres.observe(1000)
+    // Our session is idle: it hears of this reload now, and reads the file when it is asked next.
+    await primary.postgres.configure({ ...openAndEmpty, gate: 'closed' })
+    await primary.postgres.reloadedSyncSetting(1000)
+    process.kill(state.pid, 'SIGSTOP')
+    try {
+      await primary.postgres.configure({ ...openAndEmpty, sync: anyOf(1, standby) })
+      const seen = primaryOf(await primary.postgres.observe(1000))
+      expect(seen.syncSettingText).toContain(standby.incarnation)
+      expect(seen.walsenders).toMatchObject([{ syncPriority: 0 }])
+      await expect(primary.postgres.reloadedSyncSetting(300)).rejects.toThrow()
+    } finally {
+      process.kill(state.pid, 'SIGCONT')
+    }
+    await waitFor(
+      'the postmaster has read it',
+      () => primary.postgres.reloadedSyncSetting(1000),
+      (text) => text.includes(standby.incarnation),
+    )
+    await primary.postgres.configure(openAndEmpty)
+  })
+
   test('what is waiting is let go when the list can be satisfied', async () => {
     await primary.postgres.configure({ ...openAndEmpty, sync: { kind: 'nobody' } })
     await waitFor(
