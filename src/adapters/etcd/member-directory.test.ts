@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { MemberDirectory } from './member-directory.ts'
+import { createMemberDirectory } from './member-directory.ts'
+
+let folder: string
+let directory: MemberDirectory
+const inside = (...names: string[]): string => path.join(folder, 'store', ...names)
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'pgherd-member-'))
+  directory = createMemberDirectory(inside(), null)
+  await directory.ensure()
+})
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function writeLog(): void {
+  mkdirSync(inside('etcd', 'member', 'wal'), { recursive: true })
+  writeFileSync(inside('etcd', 'member', 'wal', '0-0.wal'), 'x')
+}
+
+describe('directory of a member', () => {
+  it('is fresh until there is a write-ahead log', () => {
+    expect(directory.isFresh()).toBe(true)
+    mkdirSync(inside('etcd', 'member', 'wal'), { recursive: true })
+    writeFileSync(inside('etcd', 'member', 'wal', '0-0.wal.tmp'), 'x')
+    expect(directory.isFresh()).toBe(true)
+    writeLog()
+    expect(directory.isFresh()).toBe(false)
+  })
+
+  it('remembers under which id it served; a wiped volume does not', async () => {
+    expect(directory.hasEverRun()).toBe(false)
+    expect(await directory.servedAs()).toBeNull()
+    await directory.markServed('18446744073709551615')
+    expect(directory.hasEverRun()).toBe(true)
+    expect(await directory.servedAs()).toBe('18446744073709551615')
+    rmSync(inside(), { recursive: true })
+    expect(directory.hasEverRun()).toBe(false)
+  })
+
+  it('a marker that cannot be read → it has run, the id is unknown', async () => {
+    writeFileSync(inside('ever-run.json'), '{"member')
+    expect(directory.hasEverRun()).toBe(true)
+    expect(await directory.servedAs()).toBeNull()
+  })
+
+  it('set aside → fresh, the old one is kept, an older one makes room; the marker stays', async () => {
+    await directory.markServed('1')
+    writeLog()
+    await directory.setAside()
+    expect(directory.isFresh()).toBe(true)
+    expect(directory.hasEverRun()).toBe(true)
+    writeLog()
+    const aside = await directory.setAside()
+    expect(existsSync(path.join(aside, 'member', 'wal', '0-0.wal'))).toBe(true)
+  })
+
+  it('fragments of a start → thrown away; a write-ahead log → never', async () => {
+    mkdirSync(inside('etcd', 'member', 'snap'), { recursive: true })
+    await directory.discardFragments()
+    expect(existsSync(inside('etcd', 'member'))).toBe(false)
+    writeLog()
+    await directory.discardFragments()
+    expect(directory.isFresh()).toBe(false)
+  })
+
+  it('an etcd left on it → ended; one on another directory → left alone', async () => {
+    const stand = (where: string) =>
+      spawn('/bin/sh', ['-c', 'sleep 60 & wait', `--data-dir=${where}`], { detached: true })
+    const [ours, theirs] = [stand(directory.dataDirectory), stand(`${directory.dataDirectory}2`)]
+    try {
+      await Promise.all([once(ours, 'spawn'), once(theirs, 'spawn')])
+      const gone = once(ours, 'exit')
+      await directory.endLeftovers()
+      expect((await gone)[1]).toBe('SIGKILL')
+      expect(theirs.exitCode ?? theirs.signalCode).toBeNull()
+    } finally {
+      for (const child of [ours, theirs]) process.kill(-child.pid!, 'SIGKILL')
+    }
+  })
+})
