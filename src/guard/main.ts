@@ -3,7 +3,7 @@
 // Started by the agent (src/adapters/guard), detached, in a session of its own. It is the parent of the
 // postmaster and outlives the agent.
 
-import { rmSync, writeFileSync } from 'node:fs'
+import { rm, write, writeFileSync, writeSync } from 'node:fs'
 import { Guard } from './guard.ts'
 
 const [
@@ -18,8 +18,9 @@ const killAfterMs = Number(killAfterText)
 const diskProbePeriodMs = Number(probePeriodText)
 const idleExitMs = Number(idleExitText)
 
+/** Not synchronous: on a hung disk the guard must go on, and its log may lie on that very disk. */
 function log(message: string): void {
-  process.stderr.write(`${new Date().toISOString()} guard ${process.pid}: ${message}\n`)
+  write(2, `${new Date().toISOString()} guard ${process.pid}: ${message}\n`, () => undefined)
 }
 
 function isPeriod(value: number): boolean {
@@ -34,7 +35,10 @@ if (
   !isPeriod(diskProbePeriodMs) ||
   !isPeriod(idleExitMs)
 ) {
-  log('usage: guard DATA_DIRECTORY SOCKET KILL_AFTER_MS PID_FILE [PROBE_MS [IDLE_EXIT_MS]]')
+  writeSync(
+    2,
+    'usage: guard DATA_DIRECTORY SOCKET KILL_AFTER_MS PID_FILE [PROBE_MS [IDLE_EXIT_MS]]\n',
+  )
   process.exit(2)
 }
 
@@ -60,8 +64,12 @@ const guard = new Guard({
   idleExitMs,
   log,
   exit: () => {
-    rmSync(pidFile, { force: true })
-    process.exit(0)
+    // An ordinary exit waits for threads, and one may hang in fsync for ever. Nothing is left to lose.
+    const end = (): void => {
+      process.kill(process.pid, 'SIGKILL')
+    }
+    setTimeout(end, 200)
+    rm(pidFile, { force: true }, end)
   },
 })
 
@@ -70,6 +78,6 @@ try {
   writeFileSync(pidFile, `${String(process.pid)}\n`)
   log(`guarding ${dataDirectory}`)
 } catch (error) {
-  log(error instanceof Error ? error.message : String(error))
+  writeSync(2, `guard: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exit(1)
 }

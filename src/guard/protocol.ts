@@ -63,7 +63,7 @@ export type GuardState = {
 export type GuardReply =
   | { readonly type: 'answer'; readonly id: number; readonly state: GuardState }
   | { readonly type: 'refusal'; readonly id: number; readonly why: string }
-  | { readonly type: 'deadline'; readonly stopByMs: number | null }
+  | { readonly type: 'deadline'; readonly stopByMs: number | null; readonly diskProbeMs: number }
   /** The deadline has passed, the server is being stopped. `gone` follows. */
   | { readonly type: 'fencing'; readonly stopByMs: number; readonly lateMs: number }
   | { readonly type: 'gone'; readonly end: ServerEnd; readonly endCount: number }

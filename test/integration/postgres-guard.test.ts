@@ -12,7 +12,7 @@ import {
   resolveDataDirectory,
 } from '../../src/host/process-table.ts'
 import type { PostgresEnd } from '../../src/ports/guard.ts'
-import { PostgresLab, closedAndNobody, openAndEmpty, type LabNode } from '../support/postgres.ts'
+import { PostgresLab, closedAndNobody, type LabNode } from '../support/postgres.ts'
 import { waitFor } from '../support/wait.ts'
 
 // SIGQUIT, the pause before SIGKILL, and what a busy machine may add to both.
@@ -142,9 +142,8 @@ describe('the deadline', () => {
   })
 
   test('machine frozen: on waking the deadline comes before the extension that lies in the socket', async () => {
-    await lab.arm(node, 400)
-    await node.postgres.configure(openAndEmpty)
-    await node.postgres.start('primary', 20_000)
+    await lab.startPrimary(node)
+    await node.guard.disarm()
     await node.guard.arm(inMs(400))
     const end = nextEnd(node)
     const guardPid = node.guard.guardPid() ?? -1
@@ -182,6 +181,9 @@ describe('the deadline', () => {
     const startedAtMs = systemClock.monotonicMs()
     expect((await end).kind).toBe('fenced')
     expect(systemClock.monotonicMs() - startedAtMs).toBeLessThan(100 + fenceMaxMs)
+    const guardPid = node.guard.guardPid() ?? -1
+    await node.guard.dispose()
+    expect(isProcessAlive(guardPid)).toBe(false)
   })
 })
 
@@ -197,8 +199,10 @@ describe('death', () => {
     expect(processes(node)).toEqual([])
     console.info(`surely dead after ${(systemClock.monotonicMs() - killedAtMs).toFixed(0)} ms`)
     // The test is worth something only if there was something to kill.
-    expect(await readFile(path.join(node.paths.logs, 'guard.log'), 'utf8')).toMatch(
-      /[1-9]\d* orphans had to be killed/,
+    await waitFor(
+      'the guard tells of orphans',
+      () => readFile(path.join(node.paths.logs, 'guard.log'), 'utf8'),
+      (text) => /[1-9]\d* orphans had to be killed/.test(text),
     )
     await lab.startPrimary(node)
     const rows = await rowsAfter(goneWallMs)

@@ -45,7 +45,7 @@ type Pending = {
 const heartbeatMs = 200
 // Counted in turns of our own timer, not in time: after a pause of our own loop the answer lies in the
 // socket, and the guard must not be blamed for it.
-const silentTurnsMax = 3
+const silentTurnsMax = 2
 
 export class GuardConnection {
   readonly #socket: Socket
@@ -54,6 +54,7 @@ export class GuardConnection {
   readonly #heartbeat: NodeJS.Timeout
   #nextId = 1
   #silentTurns = 0
+  #hasHeard = false
   #isOpen = true
   #isReplaced = false
 
@@ -64,6 +65,7 @@ export class GuardConnection {
     socket.setEncoding('utf8')
     socket.on('data', (chunk: string) => {
       this.#silentTurns = 0
+      this.#hasHeard = true
       try {
         for (const reply of parse(chunk)) this.#receive(reply as GuardReply)
       } catch {
@@ -75,6 +77,11 @@ export class GuardConnection {
       this.#onClose()
     })
     this.#heartbeat = setInterval(() => {
+      // A guard that has just confirmed an extension need not be asked whether it lives.
+      if (this.#hasHeard) {
+        this.#hasHeard = false
+        return
+      }
       this.#silentTurns += 1
       this.#write({ type: 'ping', id: 0 })
     }, heartbeatMs)

@@ -245,7 +245,7 @@ class Client implements GuardClient {
     if (state === null) return
     switch (event.type) {
       case 'deadline':
-        this.#state = { ...state, stopByMs: event.stopByMs }
+        this.#state = { ...state, stopByMs: event.stopByMs, diskProbeMs: event.diskProbeMs }
         return
       case 'gone':
         this.#state = { ...state, server: null, lastEnd: event.end, endCount: event.endCount }
