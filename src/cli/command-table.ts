@@ -18,6 +18,7 @@ import {
 } from './commands/node-verbs.ts'
 import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { psqlCommand } from './commands/psql.ts'
+import { secretsCommand } from './commands/secrets.ts'
 import { explainCommand, specCommand } from './commands/spec.ts'
 import { statusCommand } from './commands/status.ts'
 import { switchoverCommand } from './commands/switchover.ts'
@@ -47,6 +48,7 @@ export const commandTable: readonly Command[] = [
   nodeFreezeCommand,
   nodeThawCommand,
   agentCommand,
+  secretsCommand,
   completionCommand,
   helpCommand,
 ]

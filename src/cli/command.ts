@@ -81,7 +81,7 @@ export const globalOptions: readonly CommandOption[] = [
     description: 'auto, always or never',
     completes: ['auto', 'always', 'never'],
   },
-  { flags: '--verbose', description: 'say more; with errors the raw error' },
+  { flags: '--verbose', description: 'with an error, print the raw error as well' },
   { flags: '-h, --help', description: 'print help' },
 ]
 

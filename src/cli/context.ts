@@ -52,14 +52,14 @@ export async function selectedSpec(context: CommandContext): Promise<LoadedSpec>
 }
 
 /**
- * The cluster that `--cluster` or `--spec` names, or the only one there is.
+ * The cluster that `--cluster` or `--spec` names, here or on its hosts, or the only one there is.
  * @throws PgherdError PGHERD_CLUSTER_UNKNOWN, PGHERD_CLUSTER_AMBIGUOUS, or as loadSpec does
  */
 export async function openCluster(context: CommandContext): Promise<RuntimeCluster> {
   const { cluster, specFile } = context.selection
-  if (specFile === null) return context.services.runtime.open(cluster)
-  const loaded = await loadSpec(specFile)
-  return context.services.runtime.open(cluster ?? loaded.layout.cluster)
+  const { runtime } = context.services
+  if (specFile === null || cluster !== null) return runtime.open(cluster)
+  return runtime.openSpec(specFile)
 }
 
 /** Prints a document as JSON, indented, with a line break at its end. */

@@ -81,3 +81,8 @@ export function refusedError(answer: Extract<RequestAnswer, { kind: 'refused' }>
     hint: answer.hint,
   })
 }
+
+/** The plan of a dry run: agents say it as an answer, screens as something that will be done. */
+export function planText(message: string): string {
+  return message.replace(/^Would do: /, '')
+}

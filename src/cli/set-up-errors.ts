@@ -160,6 +160,13 @@ export const setUpErrors: readonly ErrorHelp[] = [
     ],
   },
   {
+    code: 'PGHERD_NOT_HERE',
+    reason: 'usage',
+    meaning:
+      'The cluster runs on other hosts: from here it can be asked, but its processes are not in reach.',
+    remedies: ['Do it on the host, where the agent was started: `systemctl stop`, or SIGTERM.'],
+  },
+  {
     code: 'PGHERD_HOME_UNWRITABLE',
     reason: 'system',
     meaning: 'The folder for the state of clusters cannot be written.',

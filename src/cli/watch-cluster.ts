@@ -8,10 +8,12 @@ import type { RuntimeCluster } from '../runtimes/runtime.ts'
 import type { CommandContext } from './context.ts'
 import { type Screen, openScreen } from './screen.ts'
 import { eventCountMax, gatherEvents, mergeEvents, observeCluster } from './observe-cluster.ts'
-import { requestOfCluster } from './request.ts'
+import { planText, requestOfCluster } from './request.ts'
 import { type WatchView, renderFrame } from './watch-frame.ts'
 
 const periodMs = 500
+/** How long an answer stands in the place of the keys. */
+const messageMs = 6_000
 
 /** Runs until q or Ctrl-C. */
 export async function watchCluster(
@@ -60,6 +62,7 @@ class Watch {
   readonly #stop = new AbortController()
   #view: WatchView
   #isAsking = false
+  #messageSinceMs = 0
 
   constructor(
     context: CommandContext,
@@ -106,7 +109,9 @@ class Watch {
       gatherEvents(this.#cluster, this.#client),
     ])
     if (this.#view.isPaused) return
+    const isOld = this.#nowMs() - this.#messageSinceMs > messageMs
     this.#show({
+      ...(isOld && !this.#isAsking ? { message: null } : {}),
       status,
       // An agent that is cut off knows only its own events: the story so far is not forgotten.
       events: mergeEvents([...this.#view.events, ...(events ?? [])]).slice(-eventCountMax),
@@ -114,7 +119,12 @@ class Watch {
     })
   }
 
+  #nowMs(): number {
+    return this.#context.services.clock.monotonicMs()
+  }
+
   #show(change: Partial<WatchView>): void {
+    if (change.message !== undefined) this.#messageSinceMs = this.#nowMs()
     this.#view = { ...this.#view, ...change }
     this.#draw()
   }
@@ -156,7 +166,7 @@ class Watch {
     const plan = await this.#request(true)
     if (plan === null) return
     this.#isAsking = true
-    this.#show({ message: `${plan.replace(/\.$/, '')}. Do it? y/N` })
+    this.#show({ message: `${planText(plan).replace(/\.$/, '')}. Do it? y/N` })
   }
 
   async #switchover(): Promise<void> {

@@ -16,7 +16,7 @@ import { renderEvent } from '../render-event.ts'
 import { parseDuration, renderBytes, renderDuration } from '../render-quantity.ts'
 import { renderNodeTable } from '../render-status.ts'
 import { wrap } from '../render-table.ts'
-import { requestOfCluster } from '../request.ts'
+import { planText, requestOfCluster } from '../request.ts'
 
 const timeoutDefaultMs = 60_000
 
@@ -108,11 +108,6 @@ function parseTimeout(text: string | null): number {
     message: `--timeout ${text} is no duration`,
     hint: 'write 30s, 2m, 1h',
   })
-}
-
-/** Agents say it as an answer; here it stands below a title. */
-function planText(message: string): string {
-  return message.replace(/^Would do: /, '')
 }
 
 /** Everything that a person should see before saying yes. */
