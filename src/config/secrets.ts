@@ -49,6 +49,22 @@ export async function ensureSecrets(folder: string): Promise<void> {
   }
 }
 
+/** The libpq passfile for the application's role, beside the secrets. */
+export function passFileIn(folder: string): string {
+  return path.join(folder, 'app.pgpass')
+}
+
+/** Writes the passfile when it is missing or old. @throws PgherdError PGHERD_SECRETS */
+export async function ensurePassFile(folder: string, user: string): Promise<void> {
+  const { app } = await readSecrets(folder)
+  const file = passFileIn(folder)
+  const line = `*:*:*:${user}:${app}\n`
+  if ((await readFile(file, 'utf8').catch(() => '')) === line) return
+  const fresh = `${file}.${String(process.pid)}`
+  await writeFile(fresh, line, { mode: 0o600 })
+  await rename(fresh, file)
+}
+
 /** @throws PgherdError PGHERD_SECRETS when a file is missing, empty or not readable */
 export async function readSecrets(folder: string): Promise<Secrets> {
   const read = async (name: string): Promise<string> => {

@@ -108,6 +108,13 @@ export interface Runtime {
    */
   open(name: string | null): Promise<RuntimeCluster>
   /**
+   * The cluster of a spec file: the one of that name here, or else, when the folder `secrets/` lies beside
+   * the file, the one on the hosts that the file names. That one can be looked at and asked; its
+   * processes are not in reach.
+   * @throws PgherdError as `loadSpec` and `open` do
+   */
+  openSpec(specFile: string): Promise<RuntimeCluster>
+  /**
    * Makes the cluster run as the spec says and returns when every agent answers; whether the cluster
    * is healthy yet is for the caller to watch through `connect()`. Idempotent and resumable; an abort
    * leaves what was started running and resumable.

@@ -237,6 +237,11 @@ export function makeRuntime(clusters: readonly RuntimeCluster[], deeds: string[]
       if (found === undefined) throw new RangeError(`the test has no cluster ${name ?? ''}`)
       return found
     },
+    openSpec: async () => {
+      const [cluster] = clusters
+      if (cluster === undefined) throw new RangeError('the test has no cluster')
+      return cluster
+    },
     up: async (spec) => {
       deeds.push(`up ${spec.layout.cluster}`)
       const [cluster] = clusters

@@ -103,25 +103,35 @@ describe('the folders of a cluster', () => {
 describe('the secrets of a cluster', () => {
   it('are made once, closed to others, and never the same twice', async () => {
     await ensureFolders(settings, paths, [])
-    const first = await ensureSecretFiles(settings, paths, 'app')
-    expect(await ensureSecretFiles(settings, paths, 'app')).toBe(first)
+    const first = await ensureSecretFiles(settings, paths, 'app', true)
+    expect(await ensureSecretFiles(settings, paths, 'app', true)).toBe(first)
     expect(await modeOf(paths.secrets)).toBe('700')
     for (const name of ['superuser.password', 'app.password', 'api.secret', 'app.pgpass']) {
       expect(await modeOf(path.join(paths.secrets, name))).toBe('600')
     }
     const other = clusterPathsOf(home, 'other', [])
     await ensureFolders(settings, other, [])
-    expect(await ensureSecretFiles(settings, other, 'app')).not.toBe(first)
+    expect(await ensureSecretFiles(settings, other, 'app', true)).not.toBe(first)
   })
 
-  it('one that was lost is made anew, the others stay', async () => {
+  it('one that a new cluster lacks is made, the others stay', async () => {
     await ensureFolders(settings, paths, [])
-    const api = await ensureSecretFiles(settings, paths, 'app')
+    const api = await ensureSecretFiles(settings, paths, 'app', true)
     await writeFile(path.join(paths.secrets, 'app.password'), '')
-    expect(await ensureSecretFiles(settings, paths, 'app')).toBe(api)
+    expect(await ensureSecretFiles(settings, paths, 'app', true)).toBe(api)
     const password = (await readFile(path.join(paths.secrets, 'app.password'), 'utf8')).trim()
     expect(password.length).toBeGreaterThan(20)
     expect(await readFile(paths.passFile, 'utf8')).toBe(`*:*:*:app:${password}\n`)
+  })
+
+  it('one that a cluster has lost is an error: the databases know the old one', async () => {
+    await ensureFolders(settings, paths, [])
+    await ensureSecretFiles(settings, paths, 'app', true)
+    await rm(path.join(paths.secrets, 'replication.password'))
+    await expect(ensureSecretFiles(settings, paths, 'app', false)).rejects.toMatchObject({
+      code: 'PGHERD_SECRETS',
+      message: expect.stringContaining('replication.password') as string,
+    })
   })
 })
 

@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto'
 import { chown, copyFile, lstat, mkdir, readFile, readdir, rename, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import { ensureSecrets, readSecrets } from '../../config/secrets.ts'
-import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import { ensurePassFile, ensureSecrets, readSecrets } from '../../config/secrets.ts'
+import { ensureDirectory } from '../../host/files.ts'
 import { messageOf, PgherdError } from '../../lib/errors.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import type { ClusterPaths } from './paths.ts'
@@ -104,18 +104,20 @@ export function explainDiskError(error: unknown, folder: string): unknown {
   return error
 }
 
-/** Makes missing secrets and the passfile for psql. @returns the secret that signs calls */
+/**
+ * Makes the secrets of a new cluster. Those of one that is there must be complete: the databases know the
+ * passwords, so a lost one cannot be made again.
+ * @returns the secret that signs calls
+ * @throws PgherdError PGHERD_SECRETS
+ */
 export async function ensureSecretFiles(
   settings: LocalSettings,
   paths: ClusterPaths,
   user: string,
+  isNew: boolean,
 ): Promise<string> {
-  await ensureSecrets(paths.secrets)
-  const secrets = await readSecrets(paths.secrets)
-  const passLine = `*:*:*:${user}:${secrets.app}\n`
-  if ((await readFileIfPresent(paths.passFile)) !== passLine) {
-    await writeFileAtomic(paths.passFile, passLine, { mode: 0o600 })
-  }
+  if (isNew) await ensureSecrets(paths.secrets)
+  await ensurePassFile(paths.secrets, user)
   if (settings.owner !== null) {
     const { uid, gid } = settings.owner
     await chown(paths.secrets, uid, gid)
@@ -123,7 +125,7 @@ export async function ensureSecretFiles(
       await chown(path.join(paths.secrets, name), uid, gid)
     }
   }
-  return secrets.api
+  return (await readSecrets(paths.secrets)).api
 }
 
 /**

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
+import { passFileIn } from '../../config/secrets.ts'
 import { PgherdError } from '../../lib/errors.ts'
 
 /** Linux: sun_path has 108 bytes, the last of them zero. */
@@ -81,7 +82,7 @@ export function clusterPathsOf(
     directory,
     specFile: inCluster('cluster.yaml'),
     secrets: inCluster('secrets'),
-    passFile: inCluster('secrets', 'app.pgpass'),
+    passFile: passFileIn(inCluster('secrets')),
     program: inCluster('program'),
     state: inCluster('state'),
     logs: inCluster('logs'),

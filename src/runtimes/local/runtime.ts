@@ -8,6 +8,7 @@ import { readSecrets } from '../../config/secrets.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import { isMissing } from '../../host/files.ts'
 import { PgherdError } from '../../lib/errors.ts'
+import { hasSecretsBeside, openHostsCluster } from '../hosts/cluster.ts'
 import type { ClusterSummary, Runtime, RuntimeCluster } from '../runtime.ts'
 import { createLocalCluster } from './cluster.ts'
 import { explainDiskError } from './folders.ts'
@@ -26,6 +27,15 @@ export function createLocalRuntime(options: LocalOptions): Runtime {
   return {
     clusters: () => listClusters(options.home),
     open: async (name) => openCluster(await resolve(), await chooseCluster(options.home, name)),
+    openSpec: async (specFile) => {
+      const loaded = await loadSpec(specFile)
+      const name = loaded.layout.cluster
+      const isHere = isClusterFolder(options.home, name)
+      if (isHere || !hasSecretsBeside(specFile)) {
+        return openCluster(await resolve(), await chooseCluster(options.home, name))
+      }
+      return openHostsCluster(specFile, loaded, (secret) => options.connect(secret))
+    },
     up: async (spec, onStep, signal) => {
       const others = (await listClusters(options.home)).filter(
         (each) => each.name !== spec.layout.cluster,

@@ -108,7 +108,8 @@ async function prepare(
     notes.push('An earlier command was cut short; this one goes on where it stopped.')
   try {
     await writeFileAtomic(paths.changeMark, 'up\n', { mode: 0o644, owner: settings.owner })
-    const apiSecret = await ensureSecretFiles(settings, paths, loaded.spec.postgres.user)
+    const { user } = loaded.spec.postgres
+    const apiSecret = await ensureSecretFiles(settings, paths, user, running === null)
     const program = await ensureProgram(settings, paths)
     if (change === null || change.kind === 'settings') await writeSpec(settings, paths, loaded)
     const restart =
