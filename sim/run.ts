@@ -184,6 +184,9 @@ async function recover(
     const lacking = lackingIn(world, ledger.lastAcknowledgedMs, healedMs)
     if (lacking.length === 0) return waitedMs
     if (waitedMs < boundMs) continue
+    // A write that was on its way when the faults ended may have taken away what could be demanded.
+    const alive = world.nodes.filter((node) => !off.includes(node))
+    if (off.length > 0 && !canHavePrimary(world, alive)) return null
     world.fail(notAlive(lacking, waitedMs))
     return null
   }

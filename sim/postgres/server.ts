@@ -1,7 +1,13 @@
 // One run of a PostgreSQL server, from the start of its postmaster to the end of its last process.
 // Its parts take over a changed configuration each in its own time, as the real processes do.
 
-import { asEpoch, asTimeline, type Epoch, type NodeName } from '../../src/core/names.ts'
+import {
+  asEpoch,
+  asTimeline,
+  type Epoch,
+  type NodeName,
+  type TimelineId,
+} from '../../src/core/names.ts'
 import type { ServerConfig, Upstream } from '../../src/core/server.ts'
 import { emptyList, type SyncList, type SyncSetting } from '../../src/core/sync-list.ts'
 import type { Place } from '../network.ts'
@@ -153,7 +159,7 @@ export class SimServer {
 
   /** The startup process: receives from what the configuration names, or from nobody. */
   #retarget(): void {
-    if (this.role !== 'standby') return
+    if (this.role !== 'standby' || !this.directory.isStandby) return
     const wanted = this.directory.config?.upstream ?? null
     if (isSameUpstream(this.receiver?.upstream ?? null, wanted)) return
     if (this.receiver === null) {
@@ -191,27 +197,39 @@ export class SimServer {
     this.#reloadCheckpointer()
   }
 
-  /** Ends recovery on the timeline that PostgreSQL's own rule gives. */
+  /**
+   * Ends recovery on the timeline that PostgreSQL's own rule gives. First the history file is written
+   * and the signal file removed, and only some time later is the new timeline on disk: cut off between,
+   * the directory looks like a primary's and is still on its old timeline.
+   */
   promote(): void {
     if (this.role !== 'standby') return
-    this.process.schedule(this.draw(this.world.physics.promote), () => {
+    const durationMs = this.draw(this.world.physics.promote)
+    this.process.schedule(durationMs * 0.7, () => {
       if (this.role !== 'standby') return
+      const { directory } = this
       this.receiver?.stop()
       this.receiver = null
-      const { directory, node } = this
       let newest: number = directory.wal.tip.timeline
       while (directory.historyFiles.has(newest + 1)) newest++
       const timeline = asTimeline(newest + 1)
-      const entry = directory.wal.appendSwitch(timeline, recordBytes.switch)
-      directory.wal.flushTo(directory.wal.count)
       directory.historyFiles.add(timeline)
       directory.isStandby = false
-      const epoch = this.world.birthEpochOf(timeline) ?? this.world.epochOf(node)
-      this.world.emit({ kind: 'promoted', node, epoch, timeline, entry })
-      this.#open(epoch)
-      this.sendToCascade()
-      this.#tellLists()
+      this.process.schedule(durationMs * 0.3, () => {
+        if (this.role === 'standby') this.#finishPromotion(timeline)
+      })
     })
+  }
+
+  #finishPromotion(timeline: TimelineId): void {
+    const { directory, node, world } = this
+    const entry = directory.wal.appendSwitch(timeline, recordBytes.switch)
+    directory.wal.flushTo(directory.wal.count)
+    const epoch = world.birthEpochOf(timeline) ?? world.epochOf(node)
+    world.emit({ kind: 'promoted', node, epoch, timeline, entry })
+    this.#open(epoch)
+    this.sendToCascade()
+    this.#tellLists()
   }
 
   #open(epoch: Epoch): void {

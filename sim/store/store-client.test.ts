@@ -39,12 +39,12 @@ function simulatedStore(): StoreHarness {
         hedgeMs: 70,
       }),
     drive: async (work) => {
-      let isSettled = false
+      const progress = { isSettled: false }
       const settle = (): void => {
-        isSettled = true
+        progress.isSettled = true
       }
       work.then(settle, settle)
-      while (!isSettled) await simulator.runUntil(simulator.nowMs + stepMs)
+      while (!progress.isSettled) await simulator.runUntil(simulator.nowMs + stepMs)
       return work
     },
     nowMs: () => simulator.nowMs,

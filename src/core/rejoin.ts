@@ -52,11 +52,11 @@ export function rejoinOf(facts: Facts): Situation['rejoin'] {
   if (server.kind === 'absent' || server.kind === 'stopped') {
     if (directory === null || directory.kind === 'present') return 'wait'
     if (primary === null) return 'wait'
-    // A primary that is not open yet may be waiting for this very node.
+    // A primary that is not open yet may be waiting for this very node, and in `strict` for any.
     const isOpen = facts.store?.lease?.value.state === 'serving'
     const members = facts.store?.sync?.value.target.members ?? []
-    const isAwaited = members.some((member) => incarnationIsOf(member, facts.self.name))
-    return isOpen || isAwaited ? 'clone' : 'wait'
+    const isListed = members.some((member) => incarnationIsOf(member, facts.self.name))
+    return isOpen || isListed || facts.layout.durability === 'strict' ? 'clone' : 'wait'
   }
   if (server.kind !== 'standby') return 'wait'
   if (server.isReceiving) {
