@@ -154,6 +154,44 @@ test('rewound from a primary that writes on → starts by itself, receiving from
   await followAndCompare(a, b)
 })
 
+test('dead before its first checkpoint on a new timeline → rewound all the same', async () => {
+  // Many changed pages: the checkpoint that a promotion asks for takes its time.
+  await lab.sql(a, 'create table filler as select generate_series(1, 100000) as n')
+  // b takes over from a that stopped cleanly, a follows without a rewind.
+  await a.postgres.stop('fast', 10_000)
+  await a.guard.disarm()
+  await b.postgres.configure(closedAndNobody)
+  await atEnd(b)
+  await lab.arm(b)
+  await b.postgres.promote(asTimeline(3), 10_000)
+  await b.postgres.configure(openAndEmpty)
+  await b.postgres.ensureSlots([a.options.node], 1000)
+  await lab.follow(a, b)
+  await a.postgres.start('standby', 20_000)
+  const mark = await b.postgres.markWal(1000)
+  await waitFor(
+    'a has everything so far',
+    () => a.postgres.observe(1000),
+    (look) => standbyOf(look).replayLsn >= mark,
+  )
+  // b goes on alone and dies; a takes over without what b wrote last.
+  await a.postgres.configure(closedAndNobody)
+  await atEnd(a)
+  await lab.sql(b, 'insert into kept values (1)')
+  await b.postgres.stop('immediate', 5000)
+  await b.guard.disarm()
+  await lab.arm(a)
+  await a.postgres.promote(asTimeline(4), 10_000)
+  await a.postgres.configure(openAndEmpty)
+  await lab.sql(a, 'create table new_branch (n int)')
+  await a.postgres.ensureSlots([b.options.node], 1000)
+
+  await lookAsStandby(b)
+  await b.postgres.rewind(lab.upstream(a, b), () => undefined, neverAborted())
+  await followAndCompare(b, a)
+  expect(await lab.sql(b, 'select count(*)::int as n from kept')).toEqual([{ n: 0 }])
+})
+
 test('commits on two timelines are counted from the fork on', async () => {
   // a: commits on 1, promoted to 2 (its own), commits there; b forks off before all of that.
   const mark = await a.postgres.markWal(1000)

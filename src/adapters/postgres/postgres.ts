@@ -8,7 +8,7 @@
 // Order that must hold: guard.ensure() before anything that starts or stops; guard.arm() before
 // start('primary') and promote(); guard.disarm() before start('standby') after a fence.
 
-import { rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Epoch, NodeName, SystemId, TimelineId } from '../../core/names.ts'
 import type { Lsn } from '../../core/lsn.ts'
@@ -31,28 +31,21 @@ import {
   cleanAutoConf,
   prepareFolders,
 } from './configuration.ts'
-import { readControlData } from './controldata.ts'
-import {
-  adoptStagedDirectory,
-  exists,
-  inspectDirectory,
-  placeSignalFiles,
-  replaceByClone,
-} from './data-directory.ts'
+import { adoptStagedDirectory, exists, inspectDirectory, replaceByClone } from './data-directory.ts'
 import { keepWalFrom } from './diverged-wal.ts'
 import { initialiseStaged } from './initialise.ts'
-import { LogWatch, readLogErrors } from './log-watch.ts'
+import { LogWatch } from './log-watch.ts'
 import { Observer } from './observe.ts'
 import { nodePathsOf, roles, type NodePaths, type PostgresOptions } from './options.ts'
 import { promoteServer } from './promote.ts'
 import { awaitCheckpointedTimeline, identifyServer } from './remote-session.ts'
 import { rewindDirectory } from './rewind.ts'
 import { Session, SessionError } from './session.ts'
-import { renderArguments } from './settings.ts'
 import { applySlots } from './slots.ts'
+import { awaitReady, prepareStart, serverLogBytes } from './starting.ts'
 import { SyncProbe, writeMark } from './sync-probe.ts'
-import { readHistory, removeLeftoverPlaceholders } from './timeline-files.ts'
-import { toolEnvironment } from './tools.ts'
+import { readHistory } from './timeline-files.ts'
+import { checkpointYoungTimeline } from './young-timeline.ts'
 
 export type PostgresDependencies = {
   readonly clock: Clock
@@ -65,10 +58,6 @@ export type PostgresAdapter = Postgres & {
   /** Ends our own connections. */
   close(): Promise<void>
 }
-
-const connectPollMs = 10
-const connectAttemptMs = 2000
-const serverLogSizeMaxBytes = 64 * 1024 * 1024
 
 class LocalPostgres implements PostgresAdapter {
   readonly #options: PostgresOptions
@@ -199,8 +188,7 @@ class LocalPostgres implements PostgresAdapter {
   }
 
   async start(as: 'primary' | 'standby', deadlineMs: number): Promise<void> {
-    const giveUpAtMs = this.#clock.monotonicMs() + deadlineMs
-    const leftMs = (): number => Math.max(1, giveUpAtMs - this.#clock.monotonicMs())
+    const leftMs = this.#countDown(deadlineMs)
     if (this.#process.state().kind === 'running') {
       await this.#awaitReady(leftMs, 0)
       await this.#assertRole(as, leftMs())
@@ -211,54 +199,28 @@ class LocalPostgres implements PostgresAdapter {
       throw new PostgresError('refused', `there is no data directory ${this.#paths.data}`)
     }
     this.#disconnect()
-    await removeLeftoverPlaceholders(this.#paths.data)
-    await placeSignalFiles(this.#paths.data, as, this.#options.runAs)
-    await cleanAutoConf(this.#options)
-    const logOffset = await stat(this.#paths.serverLog).then(
-      (stats) => stats.size,
-      () => 0,
-    )
-    const { runAs, binaries } = this.#options
-    const control = await readControlData(binaries.directory, this.#paths.data, runAs)
-    await this.#process.start(
-      as,
-      {
-        program: path.join(binaries.directory, 'postgres'),
-        args: renderArguments(this.#options, as === 'standby' ? control.minimums : {}),
-        env: {
-          ...toolEnvironment(),
-          // Backends may be killed when memory is short, the postmaster not.
-          PG_OOM_ADJUST_FILE: '/proc/self/oom_score_adj',
-          PG_OOM_ADJUST_VALUE: '0',
-        },
-        runAs,
-        logFile: this.#paths.serverLog,
-        logSizeMaxBytes: serverLogSizeMaxBytes,
-      },
-      leftMs(),
-    )
+    const command = await prepareStart(this.#options, as)
+    const logOffset = await serverLogBytes(this.#options)
+    await this.#process.start(as, command, leftMs())
     this.#mustReload = false
     await this.#awaitReady(leftMs, logOffset)
   }
 
-  async #awaitReady(leftMs: () => number, logOffset: number): Promise<void> {
-    for (;;) {
-      try {
-        await this.#control.connect(Math.min(connectAttemptMs, leftMs()))
-        return
-      } catch (error) {
-        if (!(error instanceof SessionError) || error.failure === 'error') throw error
-      }
-      if (this.#process.state().kind !== 'running') {
-        const said = await readLogErrors(this.#paths.serverLog, logOffset)
-        throw new PostgresError(
-          'failed',
-          `PostgreSQL ended while starting: ${said ?? 'see its log'}`,
-        )
-      }
-      if (leftMs() <= 1) throw new PostgresError('timeout', 'PostgreSQL is still starting')
-      await this.#clock.sleep(connectPollMs)
-    }
+  #awaitReady(leftMs: () => number, logOffset: number): Promise<void> {
+    return awaitReady({
+      options: this.#options,
+      process: this.#process,
+      session: this.#control,
+      clock: this.#clock,
+      leftMs,
+      logOffset,
+    })
+  }
+
+  /** What is left of a deadline; never less than 1 ms, so that it stays a valid time. */
+  #countDown(deadlineMs: number): () => number {
+    const giveUpAtMs = this.#clock.monotonicMs() + deadlineMs
+    return () => Math.max(1, giveUpAtMs - this.#clock.monotonicMs())
   }
 
   async #assertRole(as: 'primary' | 'standby', deadlineMs: number): Promise<void> {
@@ -292,8 +254,10 @@ class LocalPostgres implements PostgresAdapter {
   }
 
   async promote(timeline: TimelineId, deadlineMs: number): Promise<TimelineId> {
-    const present = await this.#observer.look(undefined, deadlineMs)
+    const leftMs = this.#countDown(deadlineMs)
+    const present = await this.#observer.look(undefined, leftMs())
     if (present.kind === 'primary') return present.position.timeline
+    if (present.position.timeline === timeline) return this.#resumePromotion(leftMs)
     return promoteServer({
       session: this.#control,
       clock: this.#clock,
@@ -301,8 +265,18 @@ class LocalPostgres implements PostgresAdapter {
       owner: this.#options.runAs,
       present: present.position.timeline,
       wanted: timeline,
-      deadlineMs,
+      deadlineMs: leftMs(),
     })
+  }
+
+  /**
+   * A promotion was cut off after the first record of its timeline: the standby is on that timeline, and
+   * to promote it again would make another. Stopped and started as a primary, it goes on where it was.
+   */
+  async #resumePromotion(leftMs: () => number): Promise<TimelineId> {
+    await this.stop('fast', leftMs())
+    await this.start('primary', leftMs())
+    return (await this.#observer.look(undefined, leftMs())).position.timeline
   }
 
   async history(deadlineMs: number): Promise<TimelineHistory> {
@@ -372,6 +346,7 @@ class LocalPostgres implements PostgresAdapter {
     this.#assertStopped()
     await this.#ensureConfiguration()
     await this.#stopCleanly()
+    await checkpointYoungTimeline(this.#options, signal)
     await awaitCheckpointedTimeline(this.#options, source, this.#clock, signal)
     await rewindDirectory(this.#options, source, this.#clock, onProgress, signal)
   }
