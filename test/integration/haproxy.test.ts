@@ -16,6 +16,7 @@ import type { ClusterLayout, NodeLayout } from '../../src/core/cluster-layout.ts
 import { asNodeName } from '../../src/core/names.ts'
 import type { ClusterName } from '../../src/core/names.ts'
 import { timingPlans } from '../../src/core/timing-plan.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Journal } from '../../src/ports/journal.ts'
 import type { Proxy } from '../../src/ports/proxy.ts'
 import { isProcessAlive } from '../../src/host/process-table.ts'
@@ -139,6 +140,20 @@ async function startProxy(changes: Partial<HaproxyOptions> = {}): Promise<Proxy>
   proxy.start()
   await eventually('HAProxy runs', () => proxy.state().kind === 'running')
   return proxy
+}
+
+/** A proxy whose agent can be killed: from then on its code does nothing more. HAProxy stays. */
+async function startMortalProxy(): Promise<{ die(): void }> {
+  let isDead = false
+  const clock: Clock = {
+    ...systemClock,
+    sleep: (durationMs, signal) =>
+      isDead ? new Promise(() => undefined) : systemClock.sleep(durationMs, signal),
+  }
+  const proxy = createHaproxy(clock, journal, optionsFor())
+  proxy.start()
+  await eventually('HAProxy runs', () => proxy.state().kind === 'running')
+  return { die: () => void (isDead = true) }
 }
 
 const pidOf = async () => Number(await readFile(path.join(directory, 'haproxy.pid'), 'utf8'))
@@ -323,10 +338,11 @@ describe('haproxy: the process', () => {
 
   it('outlives its agent; the next agent takes it over without cutting anybody', async () => {
     nodes[0].isPrimary = true
-    await startProxy()
+    const first = await startMortalProxy()
     await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
     const session = await open('write')
     const pid = await pidOf()
+    first.die()
     const second = await startProxy()
     expect(await pidOf()).toBe(pid)
     await second.routeWrites(pg0, deadlineMs)
@@ -343,12 +359,11 @@ describe('haproxy: the process', () => {
 
   it('takes a new configuration over without dropping sessions', async () => {
     nodes[0].isPrimary = true
-    const first = await startProxy()
+    const first = await startMortalProxy()
     await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
     const session = await open('write')
     const pid = await pidOf()
-    // As an agent does that is killed: it leaves HAProxy alone.
-    proxies.splice(proxies.indexOf(first), 1)
+    first.die()
     await startProxy({ connectionsMax: 50 })
     expect(await pidOf()).not.toBe(pid)
     expect(await whereTo('write')).toBe('pg-0')
@@ -358,7 +373,6 @@ describe('haproxy: the process', () => {
     expect(isCut).toBe(false)
     session!.end()
     await eventually('the old process ends', () => !isProcessAlive(pid))
-    await first.stop()
   })
 
   it('a taken port is named, and tried again until it is free', async () => {
