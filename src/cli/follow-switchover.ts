@@ -25,9 +25,10 @@ export type SwitchoverCourse = {
   readonly pausedMs: number | null
 }
 
-const pollMs = 20
-const eventPeriodMs = 100
-/** An agent that is asked every 20 ms answers from memory; one that does not is asked again. */
+/** Short enough to measure a pause of some hundred milliseconds, long enough not to lengthen it. */
+const pollMs = 25
+const eventPeriodMs = 250
+const eventCountMax = 60
 const pollDeadlineMs = 200
 
 export type FollowInput = {
@@ -51,7 +52,7 @@ export async function followSwitchover(input: FollowInput): Promise<SwitchoverCo
   let nextEventsAtMs: number = clock.monotonicMs()
   let end: SwitchoverEnd | null = null
   while (end === null) {
-    const answers = await pollAgents(input)
+    const answers = await pollAgents(input, pause.isOpenAtSource)
     const nowMs = clock.monotonicMs()
     pause.observe(answers, nowMs)
     if (nowMs >= nextEventsAtMs || pause.openedBy !== null) {
@@ -74,6 +75,8 @@ class PauseMeter {
   readonly #from: NodeName
   #lastOpenMs: number | null = null
   #firstOpenMs: number | null = null
+  /** The old primary was open at the last look. */
+  isOpenAtSource = true
   openedBy: NodeName | null = null
 
   constructor(from: NodeName) {
@@ -81,6 +84,9 @@ class PauseMeter {
   }
 
   observe(answers: readonly AgentStatus[], nowMs: number): void {
+    this.isOpenAtSource = answers.some(
+      (answer) => answer.node === this.#from && answer.role.isPrimary,
+    )
     for (const answer of answers) {
       if (!answer.role.isPrimary) continue
       if (answer.node === this.#from) this.#lastOpenMs = nowMs
@@ -97,11 +103,15 @@ class PauseMeter {
   }
 }
 
-async function pollAgents(input: FollowInput): Promise<readonly AgentStatus[]> {
-  const { cluster, client } = input
+/** While the old primary is open nobody else can be: only it is asked. */
+async function pollAgents(
+  input: FollowInput,
+  isSourceOnly: boolean,
+): Promise<readonly AgentStatus[]> {
+  const { cluster, client, from } = input
   const answers = await Promise.all(
     cluster.layout.nodes
-      .filter((node) => node.role === 'data')
+      .filter((node) => node.role === 'data' && (!isSourceOnly || node.name === from))
       .map(async (node) => {
         try {
           return await client.status(node, pollDeadlineMs)
@@ -118,7 +128,8 @@ async function newSteps(
   input: FollowInput,
   steps: readonly JournalEvent[],
 ): Promise<readonly JournalEvent[]> {
-  const events = (await gatherEvents(input.cluster, input.client, pollDeadlineMs * 2)) ?? []
+  const events =
+    (await gatherEvents(input.cluster, input.client, pollDeadlineMs * 2, eventCountMax)) ?? []
   const seen = new Set(steps.map((event) => event.id))
   const news = events.filter((event) => !input.known.has(event.id) && !seen.has(event.id))
   for (const event of news) input.onStep(event)

@@ -84,11 +84,12 @@ export async function gatherEvents(
   cluster: RuntimeCluster,
   client: StatusClient,
   deadlineMs = statusDeadlineMs,
+  countMax = eventCountMax,
 ): Promise<readonly JournalEvent[] | null> {
   const answers = await Promise.all(
     cluster.layout.nodes.map(async (node) => {
       try {
-        return await client.events(node, eventCountMax, deadlineMs)
+        return await client.events(node, countMax, deadlineMs)
       } catch (error) {
         if (error instanceof AgentSilentError) return null
         throw error

@@ -7,11 +7,19 @@ import type { StatusClient } from '../ports/status-client.ts'
 import type { RuntimeCluster } from '../runtimes/runtime.ts'
 import type { CommandContext } from './context.ts'
 import { type Screen, openScreen } from './screen.ts'
-import { eventCountMax, gatherEvents, mergeEvents, observeCluster } from './observe-cluster.ts'
+import {
+  eventCountMax,
+  gatherEvents,
+  mergeEvents,
+  observeCluster,
+  statusDeadlineMs,
+} from './observe-cluster.ts'
 import { planText, requestOfCluster } from './request.ts'
 import { type WatchView, renderFrame } from './watch-frame.ts'
 
 const periodMs = 500
+/** More than that does not happen between two looks, or is soon looked at again. */
+const newEventCountMax = 60
 /** How long an answer stands in the place of the keys. */
 const messageMs = 6_000
 
@@ -106,7 +114,7 @@ class Watch {
   async #look(): Promise<void> {
     const [{ status }, events] = await Promise.all([
       observeCluster(this.#cluster, this.#client),
-      gatherEvents(this.#cluster, this.#client),
+      gatherEvents(this.#cluster, this.#client, statusDeadlineMs, newEventCountMax),
     ])
     if (this.#view.isPaused) return
     const isOld = this.#nowMs() - this.#messageSinceMs > messageMs

@@ -5,11 +5,12 @@ import { PgherdError } from '../../lib/errors.ts'
 import type { Command } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { namedNode } from '../named-node.ts'
-import { gatherEvents, noAnswerError } from '../observe-cluster.ts'
+import { gatherEvents, noAnswerError, statusDeadlineMs } from '../observe-cluster.ts'
 import { renderEvent } from '../render-event.ts'
 import { parseDuration } from '../render-quantity.ts'
 
 const followPeriodMs = 250
+const newEventCountMax = 100
 
 export const eventsCommand: Command = {
   name: 'events',
@@ -60,7 +61,8 @@ export const eventsCommand: Command = {
     while (input.isSet('follow')) {
       await context.services.clock.sleep(followPeriodMs, context.signal)
       if (context.signal.aborted) break
-      const news = ((await gatherEvents(cluster, client)) ?? []).filter(({ id }) => !seen.has(id))
+      const latest = await gatherEvents(cluster, client, statusDeadlineMs, newEventCountMax)
+      const news = (latest ?? []).filter(({ id }) => !seen.has(id))
       for (const event of news) seen.add(event.id)
       print(news.filter((event) => passes(event, filter)))
     }
