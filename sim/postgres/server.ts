@@ -60,6 +60,7 @@ export class SimServer {
   #lettingIn: 'nobody' | 'somebody' = 'nobody'
   #flushing: FlushWaiter[] = []
   #isFlushScheduled = false
+  #isPromoting = false
   #listeners: (() => void)[] = []
 
   constructor(
@@ -203,7 +204,8 @@ export class SimServer {
    * the directory looks like a primary's and is still on its old timeline.
    */
   promote(): void {
-    if (this.role !== 'standby') return
+    if (this.role !== 'standby' || this.#isPromoting) return
+    this.#isPromoting = true
     const durationMs = this.draw(this.world.physics.promote)
     this.process.schedule(durationMs * 0.7, () => {
       if (this.role !== 'standby') return
