@@ -8,7 +8,8 @@ import { renderSpec } from '../../config/render.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import type { Command } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
-import { renderTable, wrapIndented } from '../render-table.ts'
+import { tellNext } from '../next-line.ts'
+import { wrapIndented } from '../render-table.ts'
 
 export const specCommand: Command = {
   name: 'spec',
@@ -89,8 +90,8 @@ export const explainCommand: Command = {
       printJson(context, { version: 1, settings: chosen })
       return 'done'
     }
-    if (name === null) terminal.print(...settingTable(chosen, terminal))
-    else terminal.print(...chosen.flatMap((one) => settingLines(one, terminal)))
+    terminal.print(...chosen.flatMap((one) => settingLines(one, terminal, name === null)))
+    if (name === null) tellNext(terminal, 'pgherd explain SETTING', 'pgherd spec > cluster.yaml')
     return 'done'
   },
 }
@@ -120,34 +121,27 @@ function settingsNamed(
   })
 }
 
-function settingTable(
-  settings: readonly SettingExplanation[],
-  { width, style }: CommandContext['terminal'],
-): readonly string[] {
-  return renderTable(
-    [{ title: 'Setting' }, { title: 'Default' }, { title: 'Meaning' }],
-    settings.map((one) => [style.bold(one.path), shortDefault(one), one.description]),
-    width,
-    style,
-  )
-}
+/** Long defaults (the nodes) are better read in the effective spec. */
+const defaultLengthMax = 40
 
-function shortDefault(setting: SettingExplanation): string {
+function defaultOf(setting: SettingExplanation): string {
   if (setting.isRequired) return 'required'
-  const text = setting.defaultText ?? 'derived'
-  return text.length > 24 ? `${text.slice(0, 23)}…` : text
+  if (setting.defaultText === null) return 'derived'
+  const isLong = setting.defaultText.length > defaultLengthMax
+  return isLong ? 'see pgherd spec' : `default ${setting.defaultText}`
 }
 
+/** @param isBrief without what it takes */
 function settingLines(
   setting: SettingExplanation,
   { width, style }: CommandContext['terminal'],
+  isBrief: boolean,
 ): readonly string[] {
+  const columns = Math.min(width, 96)
   const unit = setting.unit === null ? '' : `, in ${setting.unit}`
-  const value = setting.isRequired ? 'required' : `default ${setting.defaultText ?? 'derived'}`
   return [
-    style.bold(setting.path),
-    ...wrapIndented(setting.description, Math.min(width, 96), '  '),
-    ...wrapIndented(`Takes ${setting.accepts}${unit}; ${value}.`, Math.min(width, 96), '  '),
-    '',
+    `${style.bold(setting.path)}  ${style.dim(defaultOf(setting))}`,
+    ...wrapIndented(setting.description, columns, '  '),
+    ...(isBrief ? [] : wrapIndented(`Takes ${setting.accepts}${unit}.`, columns, '  ')),
   ]
 }
