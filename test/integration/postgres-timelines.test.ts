@@ -1,10 +1,11 @@
 // Positions and timelines on real servers: after promotion to a chosen id, after switches, restarts and
 // crashes. What is reported here decides elections.
 
-import { readdir, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/adapters/system/clock.ts'
+import { renderLsn } from '../../src/core/lsn.ts'
 import { kinshipOf } from '../../src/core/position.ts'
 import { asTimeline } from '../../src/core/names.ts'
 import type { PostgresObservation } from '../../src/core/server.ts'
@@ -206,6 +207,59 @@ test('placeholders of a promotion that did not happen do not keep a standby from
   expect((await seal(b)).position).toEqual(sealed.position)
   await a.postgres.stop('immediate', 5000)
   expect(await promote(b, 4)).toBe(4)
+})
+
+test('a promotion cut off before the first record of its timeline is made again, with the same id', async () => {
+  await catchUp(b, a)
+  const { position } = await seal(b)
+  await a.postgres.stop('immediate', 5000)
+  await b.postgres.stop('fast', 10_000)
+  // What PostgreSQL has on disk then: the history file, a copy of the segment up to the switch, and no
+  // signal file.
+  const wal = path.join(b.paths.data, 'pg_wal')
+  const segment = await readFile(path.join(wal, '000000010000000000000003'))
+  segment.fill(0, position.flushLsn % segment.length)
+  await writeFile(path.join(wal, '000000050000000000000003'), segment)
+  await writeFile(
+    path.join(wal, '00000005.history'),
+    `1\t${renderLsn(position.flushLsn)}\tno recovery target specified\n`,
+  )
+  await rm(path.join(b.paths.data, 'standby.signal'))
+  expect(await b.postgres.inspect()).toMatchObject({ isStandby: false, timeline: 1 })
+  await b.postgres.start('standby', 20_000)
+  expect((await seal(b)).position).toEqual(position)
+  expect(await promote(b, 5)).toBe(5)
+})
+
+test('a promotion cut off after the first record goes on on its timeline', async () => {
+  await seal(b)
+  await a.postgres.stop('immediate', 5000)
+  await promote(b, 5)
+  const mark = await b.postgres.markWal(1000)
+  await b.postgres.stop('immediate', 5000)
+  expect(await b.postgres.inspect()).toMatchObject({ isStandby: false, timeline: 5 })
+  await b.postgres.configure(closedAndNobody)
+  await b.postgres.start('standby', 20_000)
+  expect((await seal(b)).position.timeline).toBe(5)
+  expect(await promote(b, 5)).toBe(5)
+  expect(await b.postgres.observe(1000)).toMatchObject({
+    kind: 'primary',
+    position: { timeline: 5 },
+  })
+  expect(await b.postgres.markWal(1000)).toBeGreaterThan(mark)
+  expect((await b.postgres.history(1000)).map((entry) => entry.timeline)).toEqual([1])
+})
+
+test('a primary that crashed right after its promotion comes back on its timeline', async () => {
+  await seal(b)
+  await a.postgres.stop('immediate', 5000)
+  await promote(b, 5)
+  await b.postgres.stop('immediate', 5000)
+  await b.postgres.start('primary', 20_000)
+  expect(await b.postgres.observe(1000)).toMatchObject({
+    kind: 'primary',
+    position: { timeline: 5 },
+  })
 })
 
 test('a wanted id that is taken already is not taken: the caller sees another', async () => {
