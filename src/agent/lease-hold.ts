@@ -58,6 +58,7 @@ export class LeaseHold {
   readonly #listeners: (() => void)[] = []
   #held: Held | null = null
   #isArmed = false
+  #isRenewed = true
 
   constructor(
     ports: LeaseHoldPorts,
@@ -88,6 +89,16 @@ export class LeaseHold {
   /** Called when the lease is lost or its state changed. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** PostgreSQL is to be stopped here whatever it takes: the lease is let run out. */
+  stopRenewing(): void {
+    this.#isRenewed = false
+  }
+
+  /** Whether the lease is to be renewed. */
+  isRenewed(): boolean {
+    return this.#isRenewed && this.#held !== null && !this.#held.isLost
   }
 
   /** Somebody has a higher epoch: nothing may be written here any more. */
@@ -196,6 +207,7 @@ export class LeaseHold {
         sentAtMs: new Map(),
         lastSequence: record.sequence,
       }
+      this.#isRenewed = true
       mirror.acceptCommit(transaction, result.revision)
       this.#changed()
       return 'done'

@@ -120,7 +120,7 @@ export class ListChange {
   async #proceed(record: Versioned<SyncRecord>, facts: Facts): Promise<boolean> {
     const { postgres } = dataOf(this.#node)
     const { plan } = facts.layout
-    const { target, lists } = record.value
+    const { target } = record.value
     if (facts.server.kind !== 'primary') return false
     if (this.#progress === null || !isSameList(this.#progress.target, target)) {
       if (!(await this.#reload(target, facts))) return true
@@ -138,10 +138,9 @@ export class ListChange {
     }
     const { walsenders } = facts.server
     if (progress.provenLsn === null) {
-      const before = lists.filter((list) => !isSameList(list, target))
       const effect = isEmptyList(target)
         ? ({ kind: 'effective' } as const)
-        : judgeEffect(target, before, walsenders, progress.markLsn, facts.protections)
+        : judgeEffect(target, walsenders, progress.markLsn, facts.protections)
       if (effect.kind === 'waiting') {
         const waitedMs = facts.nowMs - (progress.markedAtMs ?? facts.nowMs)
         if (waitedMs > stubbornWalsenderMs && effect.pid !== null) {

@@ -37,7 +37,7 @@ export async function keepRenewing(
   })
   while (!signal.aborted) {
     const tenure = leaseHold.tenure()
-    if (tenure === null || tenure.isLost) {
+    if (tenure === null || !leaseHold.isRenewed()) {
       await waker.wait(plan.ttlMs)
       continue
     }

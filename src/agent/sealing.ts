@@ -153,8 +153,14 @@ export function confirm(node: Node, request: ConfirmRequest): ConfirmAnswer {
   const isNewer = lease !== undefined && lease.epoch > request.epoch
   const isOther = lease?.epoch === request.epoch && lease.holder !== request.holder
   const isReleased = lease?.epoch === request.epoch && lease.state === 'released'
+  const systemId = mirror.view()?.cluster?.value.systemId ?? ports.localState.get().systemId
   const isConfirmed =
-    promise <= request.epoch && !isNewer && !isOther && !isReleased && leaseHold.tenure() === null
+    request.systemId === systemId &&
+    promise <= request.epoch &&
+    !isNewer &&
+    !isOther &&
+    !isReleased &&
+    leaseHold.tenure() === null
   if (isConfirmed) {
     const untilMs = ports.clock.monotonicMs() + request.ttlMs
     memory.deferUntilMs = Math.max(memory.deferUntilMs, untilMs) as typeof memory.deferUntilMs

@@ -35,6 +35,7 @@ function judge(
     record,
     answers: new Map(Object.entries(answers).map(([name, answer]) => [node(name), answer])),
     durability: 'quorum',
+    wantedCount: 1,
     protections,
   })
 }
@@ -98,6 +99,15 @@ describe('who may be promoted', () => {
     expect(judge(answers, record).kind).toBe('short')
     const own = { 'pg-0': sealed('pg-0', 1, 5), 'pg-1': silent }
     expect(judge(own, record, allProtections, 'pg-0').kind).toBe('eligible')
+  })
+
+  it('the owner needs no evidence, but waits for those that could be in its list', () => {
+    const own = sealed('pg-0', 1, 5)
+    const judged = (answers: Readonly<Record<string, MemberAnswer>>): string =>
+      judge({ 'pg-0': own, ...answers }, syncRecord(), allProtections, 'pg-0').kind
+    expect(judged({ 'pg-1': pending, 'pg-2': pending })).toBe('asking')
+    expect(judged({ 'pg-1': sealed('pg-1', 1, 5), 'pg-2': pending })).toBe('eligible')
+    expect(judged({ 'pg-1': silent, 'pg-2': silent })).toBe('eligible')
   })
 
   it('a joint record: every list must be proved', () => {

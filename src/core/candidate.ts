@@ -29,6 +29,8 @@ export type ElectionInput = {
   /** By node, this one included. */
   readonly answers: ReadonlyMap<NodeName, MemberAnswer>
   readonly durability: Durability
+  /** How many standbys a commit is to wait for when there are that many. */
+  readonly wantedCount: number
   readonly protections: Protections
 }
 
@@ -110,7 +112,12 @@ export function judgeElection(input: ElectionInput): ElectionResult {
   if (own === undefined) {
     return isPending ? { kind: 'asking' } : { kind: 'short', missing: ['this node itself'] }
   }
-  if (record.owner === self) return { kind: 'eligible', sealed: sealed.map((a) => a.incarnation) }
+  if (record.owner === self) {
+    // It needs no evidence, but its new list is made of those that answered: it waits for them.
+    const isListShort = sealed.length - 1 < input.wantedCount && durability !== 'async'
+    if (isPending && isListShort) return { kind: 'asking' }
+    return { kind: 'eligible', sealed: sealed.map((answer) => answer.incarnation) }
+  }
 
   if (durability === 'async') {
     if (isPending) return { kind: 'asking' }

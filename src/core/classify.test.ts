@@ -53,6 +53,12 @@ describe('a standby', () => {
     const control = { switchover: null, paused: { reason: 'test', sinceMs: 0 as never } }
     const store = storeView({ control })
     expect(outcome(facts('pg-1', { leaseSeenAtMs: expired, store }))[0]).toBe('R608')
+    const handedOver = storeView({
+      control,
+      lease: { state: 'released', handOverTo: asNodeName('pg-2') },
+    })
+    const given = facts('pg-1', { leaseSeenAtMs: expired, store: handedOver })
+    expect(outcome(given)[0]).toBe('R608')
   })
 
   it('the lease was handed to another → lets it go first, but not for ever', () => {

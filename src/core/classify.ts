@@ -125,7 +125,7 @@ function turnOf(facts: Facts): Situation['turn'] {
   const isOwner = record.owner === facts.local.incarnation
   if (isReleased && lease.handOverTo !== null && lease.handOverTo !== self.name) {
     // The one that was asked goes first; the owner lets everybody else go before it resumes.
-    return seenMs >= ttlMs * (isOwner ? 1 : 0.5) ? 'now' : 'later'
+    if (seenMs < ttlMs * (isOwner ? 1 : 0.5)) return 'later'
   }
   if (isOwner) return 'now'
   if ((store.control?.value.paused ?? null) !== null) return 'later'
@@ -158,6 +158,7 @@ function electionOf(facts: Facts): Situation['election'] {
     record: record.value,
     answers,
     durability,
+    wantedCount: layout.syncStandbys,
     protections,
   }).kind
 }

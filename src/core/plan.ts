@@ -135,6 +135,7 @@ function verdictOf(facts: Facts): ElectionResult {
     record: recordOf(facts),
     answers: election.answers,
     durability: layout.durability,
+    wantedCount: layout.syncStandbys,
     protections,
   })
 }

@@ -105,20 +105,20 @@ describe('flushed and effective', () => {
   it('a removed member whose walsender still uses the old list → not effective', () => {
     const one = list(1, 'pg-2')
     const stale = [walsender('pg-1', 100), walsender('pg-2', 100)]
-    expect(judgeEffect(one, [two], stale, 100 as Lsn, allProtections)).toMatchObject({
+    expect(judgeEffect(one, stale, 100 as Lsn, allProtections)).toMatchObject({
       kind: 'waiting',
       pid: 1001,
     })
-    expect(judgeEffect(one, [two], stale, 100 as Lsn, without('walsender-effective')).kind).toBe(
+    expect(judgeEffect(one, stale, 100 as Lsn, without('walsender-effective')).kind).toBe(
       'effective',
     )
     const reloaded = [walsender('pg-1', 100, { syncPriority: 0 }), walsender('pg-2', 100)]
-    expect(judgeEffect(one, [two], reloaded, 100 as Lsn, allProtections).kind).toBe('effective')
+    expect(judgeEffect(one, reloaded, 100 as Lsn, allProtections).kind).toBe('effective')
   })
 
   it('a remaining member that has not flushed past the reload → not effective', () => {
     const senders = [walsender('pg-1', 100), walsender('pg-2', 99)]
-    expect(judgeEffect(two, [], senders, 100 as Lsn, allProtections)).toMatchObject({ pid: 1002 })
+    expect(judgeEffect(two, senders, 100 as Lsn, allProtections)).toMatchObject({ pid: 1002 })
   })
 })
 

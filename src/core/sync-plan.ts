@@ -102,18 +102,14 @@ export type Effectiveness =
  */
 export function judgeEffect(
   list: SyncList,
-  before: readonly SyncList[],
   walsenders: readonly Walsender[],
   markLsn: Lsn,
   protections: Protections,
 ): Effectiveness {
   if (!protections['walsender-effective']) return { kind: 'effective' }
-  const removed = new Set(
-    before.flatMap((old) => old.members).filter((member) => !list.members.includes(member)),
-  )
   for (const walsender of walsenders) {
     const name = walsender.applicationName as Incarnation
-    if (removed.has(name) && walsender.syncPriority !== 0) {
+    if (!list.members.includes(name) && walsender.syncPriority !== 0) {
       return { kind: 'waiting', for: `${name} to be dropped by its walsender`, pid: walsender.pid }
     }
     if (

@@ -1,6 +1,7 @@
 // Files that must be there after a power failure: written beside the old one, synced, renamed, and the
 // directory synced too. Also the few small file operations that several adapters share.
 
+import { randomBytes } from 'node:crypto'
 import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 
@@ -23,9 +24,11 @@ export async function writeFileAtomic(
   content: string,
   options: AtomicWriteOptions,
 ): Promise<void> {
-  const scratch = `${file}.new-${String(process.pid)}`
+  // A name that nobody can guess, opened only if it is not there: in a folder of the database user, root
+  // must not be led through a link.
+  const scratch = `${file}.new-${randomBytes(6).toString('hex')}`
   try {
-    const handle = await open(scratch, 'w', options.mode)
+    const handle = await open(scratch, 'wx', options.mode)
     try {
       await handle.chmod(options.mode)
       if (options.owner) await handle.chown(options.owner.uid, options.owner.gid)

@@ -65,10 +65,19 @@ test.each([
 test('the newest timeline with a file for the place wins, other places do not count', async () => {
   await place('000000010000000000000003')
   await place('000000050000000000000003')
+  await place('00000005.history', '1\t0/1000000\treason\n')
   await place('000000060000000000000003.partial')
   await place('000000070000000000000004')
   expect(await newestTimelineAt(folder, parseLsn('0/3000148'), segmentBytes)).toBe(5)
   expect(await newestTimelineAt(folder, parseLsn('0/9000000'), segmentBytes)).toBeNull()
+})
+
+test('a segment whose timeline has no history yet does not count', async () => {
+  await place('000000010000000000000003')
+  await place('000000050000000000000003')
+  await place('000000080000000000000003')
+  await place('00000008.history', '')
+  expect(await newestTimelineAt(folder, parseLsn('0/3000148'), segmentBytes)).toBe(1)
 })
 
 test('placeholders fill the gap below the wanted id and leave real files alone', async () => {

@@ -62,7 +62,10 @@ export async function readHistory(
   return text === null || text === '' ? null : parseHistory(text)
 }
 
-/** The highest timeline that has a segment file holding the byte before `lsn`; null without any. */
+/**
+ * The highest timeline that has a segment file holding the byte before `lsn`; null without any. A segment
+ * whose timeline has no history here yet does not count: the receiver was cut between the two.
+ */
 export async function newestTimelineAt(
   dataDirectory: string,
   lsn: Lsn,
@@ -72,8 +75,12 @@ export async function newestTimelineAt(
   const names = await readdir(path.join(dataDirectory, 'pg_wal'))
   const timelines = names
     .filter((name) => /^[0-9A-F]{24}$/.test(name) && name.slice(8) === wanted)
-    .map((name) => Number.parseInt(name.slice(0, 8), 16))
-  return timelines.length === 0 ? null : (Math.max(...timelines) as TimelineId)
+    .map((name) => Number.parseInt(name.slice(0, 8), 16) as TimelineId)
+    .sort((left, right) => right - left)
+  for (const timeline of timelines) {
+    if ((await readHistory(dataDirectory, timeline)) !== null) return timeline
+  }
+  return null
 }
 
 /**

@@ -91,6 +91,8 @@ export async function fetchWal(
   const direct = upstreamTo(node, action.source)
   const upstream = { ...direct, applicationName: `${direct.applicationName}-fetch` as Incarnation }
   await node.lock.run(async () => {
+    const isStillOurs = ports.localState.get().promise === leaseHold.tenure()?.epoch
+    if (!isStillOurs || !leaseHold.isHeld()) return
     await configure(node, { upstream, sync: { kind: 'nobody' }, gate: 'closed' })
     while (clock.monotonicMs() < untilMs && leaseHold.isHeld()) {
       await observe(node)
@@ -130,6 +132,7 @@ export async function recordElection(
     record: record.value,
     answers: memory.election.answers,
     durability: facts.layout.durability,
+    wantedCount: facts.layout.syncStandbys,
     protections,
   })
   if (verdict.kind !== 'eligible') return

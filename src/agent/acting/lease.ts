@@ -101,6 +101,7 @@ export function releaseOperands(node: Node): Readonly<Record<string, unknown>> {
           record,
           answers: election.answers,
           durability: layout.durability,
+          wantedCount: layout.syncStandbys,
           protections,
         })
   const answers = [...election.answers].map(([name, answer]) => {

@@ -166,7 +166,14 @@ export async function stopPostgres(
   const wasPrimary = memory.server.kind === 'primary'
   memory.isOpen = false
   if (node.operation.current() !== null) void node.operation.abort()
+  const isFence = decision.kind === 'fence' || decision.kind === 'fence-and-release'
+  // A server that cannot be stopped (hung disk) must not be kept in office by renewals: the lease runs
+  // out, the guard acts at the deadline, and the others take over.
+  if (isFence) leaseHold.stopRenewing()
+  const { guard } = dataOf(node)
   await node.lock.run(async () => {
+    // A silent guard stops nobody. It is replaced, and its server ends with it.
+    if (!guard.isAlive()) await guard.ensure()
     if (action.mode === 'fast') {
       try {
         await postgres.stop('fast', fastStopMs)
@@ -180,8 +187,7 @@ export async function stopPostgres(
   resetPrimaryMemory(node)
   await observe(node)
   memory.directory = await postgres.inspect()
-  if (decision.kind !== 'fence' && decision.kind !== 'fence-and-release') return
-  if (!wasPrimary) return
+  if (!isFence || !wasPrimary) return
   count(node, 'fences')
   chronicle.say({
     kind: 'fenced',
