@@ -22,6 +22,7 @@ import { secretsCommand } from './commands/secrets.ts'
 import { explainCommand, specCommand } from './commands/spec.ts'
 import { statusCommand } from './commands/status.ts'
 import { switchoverCommand } from './commands/switchover.ts'
+import { topologyCommand } from './commands/topology.ts'
 import { upCommand } from './commands/up.ts'
 import { urlCommand } from './commands/url.ts'
 import { whyCommand } from './commands/why.ts'
@@ -31,6 +32,7 @@ export const commandTable: readonly Command[] = [
   downCommand,
   destroyCommand,
   statusCommand,
+  topologyCommand,
   eventsCommand,
   whyCommand,
   logsCommand,

@@ -28,6 +28,8 @@ type Symbols = {
   readonly arrow: string
   readonly ellipsis: string
   readonly line: string
+  /** For trees: a child with others below it, the last child, the line beside children's children. */
+  readonly branch: { readonly tee: string; readonly corner: string; readonly bar: string }
 }
 
 const unicodeSymbols: Symbols = {
@@ -39,6 +41,7 @@ const unicodeSymbols: Symbols = {
   arrow: '→',
   ellipsis: '…',
   line: '─',
+  branch: { tee: '├─', corner: '└─', bar: '│' },
 }
 
 const asciiSymbols: Symbols = {
@@ -50,6 +53,7 @@ const asciiSymbols: Symbols = {
   arrow: '->',
   ellipsis: '...',
   line: '-',
+  branch: { tee: '|-', corner: '`-', bar: '|' },
 }
 
 /** @param isUnicode whether the terminal shows more than ASCII */

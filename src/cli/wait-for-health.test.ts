@@ -16,7 +16,7 @@ test('each node on its way: state until it is settled, then its place', () => {
   const steps = healthSteps(mergeStatus(testLayout, observations))
   expect(steps.map(({ id, state, detail }) => [id, state, detail])).toEqual([
     ['start:pg-0', 'done', 'primary'],
-    ['start:pg-1', 'started', 'clone 2.0 kB of 8.0 kB'],
+    ['start:pg-1', 'started', 'clone [##--------] 25 %, 2.0 kB of 8.0 kB'],
     ['start:pg-2', 'started', 'waiting: has no data yet'],
     ['start:pgw-0', 'failed', 'failed: the disk is full'],
   ])

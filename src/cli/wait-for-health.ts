@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { StatusClient } from '../ports/status-client.ts'
 import type { RuntimeCluster } from '../runtimes/runtime.ts'
 import { observeCluster } from './observe-cluster.ts'
-import { renderBytes } from './render-quantity.ts'
+import { renderProgress } from './render-progress.ts'
 import type { StepUpdate } from './step-list.ts'
 
 const pollMs = 100
@@ -72,10 +72,8 @@ export function healthSteps(status: ClusterStatus): readonly StepUpdate[] {
 }
 
 function describeNode(node: NodeStatus): string {
-  const { operation } = node
-  if (operation?.doneBytes !== null && operation?.doneBytes !== undefined) {
-    const total = operation.totalBytes === null ? '' : ` of ${renderBytes(operation.totalBytes)}`
-    return `${operation.name} ${renderBytes(operation.doneBytes)}${total}`
+  if (node.operation !== null && node.operation.doneBytes !== null) {
+    return renderProgress(node.operation)
   }
   // Before a node has found its place, its role is a guess and its state is what matters.
   const what = describePlace(node) ?? node.state

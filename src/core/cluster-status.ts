@@ -39,6 +39,8 @@ export type LeaseView = {
 
 export type OperationView = {
   readonly name: string
+  /** How long it runs already. */
+  readonly sinceMs: number
   readonly doneBytes: number | null
   readonly totalBytes: number | null
 }

@@ -8,7 +8,8 @@ import { observeCluster } from '../observe-cluster.ts'
 import { renderStatus } from '../render-status.ts'
 import { watchCluster } from '../watch-cluster.ts'
 
-const exitOf: Readonly<Record<Verdict, ExitReason>> = {
+/** How `status` and its kin tell the verdict to scripts. */
+export const exitOf: Readonly<Record<Verdict, ExitReason>> = {
   healthy: 'done',
   degraded: 'degraded',
   'no-primary': 'noPrimary',
