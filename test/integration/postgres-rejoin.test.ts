@@ -31,11 +31,8 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 beforeEach(async () => {
-  a = await lab.node('pg-0')
-  await lab.fill(a)
-  await lab.startPrimary(a)
+  ;[a, b] = await lab.pair()
   await lab.sql(a, 'create table kept (n int)')
-  b = await lab.addStandby('pg-1', a)
 })
 afterEach(() => lab.reset())
 

@@ -22,10 +22,7 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 beforeEach(async () => {
-  a = await lab.node('pg-0')
-  await lab.fill(a)
-  await lab.startPrimary(a)
-  b = await lab.addStandby('pg-1', a)
+  ;[a, b] = await lab.pair()
 })
 afterEach(() => lab.reset())
 

@@ -78,6 +78,7 @@ export class PostgresLab {
   readonly #agents: ChildProcess[] = []
   readonly #guardPids = new Set<number>()
   #template: string | null = null
+  #hasPair = false
 
   private constructor(folder: string, binaries: Binaries, runAs: DatabaseUser | null) {
     this.folder = folder
@@ -208,6 +209,38 @@ export class PostgresLab {
     await node.postgres.adoptStaged()
   }
 
+  /**
+   * A primary `pg-0` and a streaming standby `pg-1`. They are made once per lab, by clone, and copied from
+   * then on.
+   */
+  async pair(): Promise<readonly [primary: LabNode, standby: LabNode]> {
+    const primary = await this.node('pg-0')
+    const standby = await this.node('pg-1')
+    const templates = [
+      path.join(this.folder, 'primary'),
+      path.join(this.folder, 'standby'),
+    ] as const
+    if (this.#hasPair) {
+      await this.#copy(templates[0], primary.paths.data)
+      await this.#copy(templates[1], standby.paths.data)
+    } else {
+      await this.fill(primary)
+      await this.startPrimary(primary)
+      await this.join(standby, primary)
+      // The primary last: the standby has its shutdown record then.
+      await primary.postgres.stop('fast', 10_000)
+      await standby.postgres.stop('fast', 10_000)
+      await this.#copy(primary.paths.data, templates[0])
+      await this.#copy(standby.paths.data, templates[1])
+      this.#hasPair = true
+    }
+    await this.startPrimary(primary)
+    await this.follow(standby, primary)
+    await standby.postgres.start('standby', 20_000)
+    await this.awaitStreaming(standby)
+    return [primary, standby]
+  }
+
   /** Keeps the owner, and shares the blocks where the file system can. */
   async #copy(from: string, to: string): Promise<void> {
     await promisify(execFile)('cp', ['-a', '--reflink=auto', from, to])
@@ -227,12 +260,17 @@ export class PostgresLab {
   /** A standby of `primary` by clone, streaming. */
   async addStandby(name: string, primary: LabNode): Promise<LabNode> {
     const node = await this.node(name)
+    await this.join(node, primary)
+    return node
+  }
+
+  /** Makes `node` a standby of `primary` by clone; returns when it streams. */
+  async join(node: LabNode, primary: LabNode): Promise<void> {
     await primary.postgres.ensureSlots([node.options.node], 5000)
     await node.postgres.clone(this.upstream(primary, node), () => undefined, neverAborted())
     await this.follow(node, primary)
     await node.postgres.start('standby', 20_000)
     await this.awaitStreaming(node)
-    return node
   }
 
   async follow(node: LabNode, primary: LabNode): Promise<void> {
