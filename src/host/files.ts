@@ -12,11 +12,16 @@ export type AtomicWriteOptions = {
   readonly mode: number
   /** Owner of the new file; null keeps the writer's. */
   readonly owner?: FileOwner | null
+  /**
+   * False: do not wait for the disk. For a file that is written anew before it matters again: after a
+   * power failure it may be old or empty.
+   */
+  readonly isSynced?: boolean
 }
 
 /**
  * Replaces `file` by `content` so that a reader, also one after a power failure, sees either the old or
- * the new text, whole. Returns when file and directory are on disk.
+ * the new text, whole. Returns when file and directory are on disk, unless the options say otherwise.
  * @throws the error of the file system; the old file is then untouched
  */
 export async function writeFileAtomic(
@@ -26,6 +31,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   // A name that nobody can guess, opened only if it is not there: in a folder of the database user, root
   // must not be led through a link.
+  const { isSynced = true } = options
   const scratch = `${file}.new-${randomBytes(6).toString('hex')}`
   try {
     const handle = await open(scratch, 'wx', options.mode)
@@ -33,7 +39,7 @@ export async function writeFileAtomic(
       await handle.chmod(options.mode)
       if (options.owner) await handle.chown(options.owner.uid, options.owner.gid)
       await handle.writeFile(content)
-      await handle.sync()
+      if (isSynced) await handle.sync()
     } finally {
       await handle.close()
     }
@@ -42,7 +48,7 @@ export async function writeFileAtomic(
     await rm(scratch, { force: true })
     throw error
   }
-  await syncDirectory(path.dirname(file))
+  if (isSynced) await syncDirectory(path.dirname(file))
 }
 
 /** Makes names created, renamed or removed in `directory` survive a power failure. */

@@ -13,7 +13,8 @@ const outageMsMax = 10_000
 const rejoinMsMax = 15_000
 
 beforeAll(async () => {
-  cluster = await BenchCluster.start(defaultShape)
+  // The default plan: an agent that is killed has time to come back on a busy machine too.
+  cluster = await BenchCluster.start({ ...defaultShape, plan: 'balanced' })
 })
 
 afterAll(async () => {

@@ -78,7 +78,9 @@ export async function applyConfiguration(
   let hasChanged = false
   for (const [file, text] of files) {
     if ((await readFileIfPresent(file)) === text) continue
-    await writeFileAtomic(file, text, { mode: 0o600, owner })
+    // All of it is compared and written again before any start, so nobody has to wait for the disk here:
+    // at a failover that is a tenth of a second.
+    await writeFileAtomic(file, text, { mode: 0o600, owner, isSynced: false })
     hasChanged = true
   }
   return hasChanged
