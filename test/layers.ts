@@ -107,6 +107,7 @@ export const programs: readonly string[] = [
   'bench/overhead.ts',
   'bench/soak.ts',
   'bench/store.ts',
+  'test/support/guard-agent.ts',
   'test/support/member-agent.ts',
   'scripts/build.ts',
   'scripts/generate-docs.ts',

@@ -21,7 +21,8 @@ export async function keepServing(node: Node, listChange: ListChange): Promise<b
   memory.stage = null
   const isUnsure = !memory.isOpen || memory.config === null
   if (isUnsure && record !== undefined && leaseHold.isHeld()) {
-    // Taken over from a former agent, which may have died before it opened the gate, or the gate was closed for a switchover that did not happen.
+    // Taken over from a former agent, which may have died before it opened the gate, or the gate was
+    // closed for a switchover that did not happen.
     const isSingle = record.lists.length === 1
     if (isSingle) {
       await node.lock.run(() =>
