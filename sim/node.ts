@@ -311,6 +311,16 @@ export class SimNode {
     this.#spawnAgent(this.draw('spawnAgent'))
   }
 
+  /** All our processes but the store's member end, and stay away until `startAgent`. */
+  takeDown(): void {
+    this.isWanted = false
+    this.running?.process.kill()
+    this.running = null
+    this.forgetWhatWasNotDurable()
+    this.server?.kill()
+    this.guard?.process.kill()
+  }
+
   /** SIGSTOP to the agent alone. */
   freezeAgent(): void {
     this.thawGuard()

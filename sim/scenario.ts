@@ -37,6 +37,41 @@ export type ToldCommit = { outcome: 'waiting' | 'acknowledged' | 'lost' | 'refus
 
 const lookMs = 3
 
+/** The nodes of a story under the letters that the explicit-state model's traces use. */
+export class Cast {
+  readonly #nodes: readonly SimNode[]
+
+  constructor(nodes: readonly SimNode[]) {
+    this.#nodes = nodes
+  }
+
+  get a(): SimNode {
+    return this.#at(0)
+  }
+
+  get b(): SimNode {
+    return this.#at(1)
+  }
+
+  get c(): SimNode {
+    return this.#at(2)
+  }
+
+  get d(): SimNode {
+    return this.#at(3)
+  }
+
+  get e(): SimNode {
+    return this.#at(4)
+  }
+
+  #at(index: number): SimNode {
+    const node = this.#nodes[index]
+    if (node === undefined) throw new RangeError(`the story has no node ${String(index)}`)
+    return node
+  }
+}
+
 /** The verbs of a story. */
 export class Stage {
   readonly world: World
@@ -61,13 +96,6 @@ export class Stage {
     return told
   }
 
-  /** Data node by its index. @throws RangeError when there is none */
-  node(index: number): SimNode {
-    const node = this.world.dataNodes[index]
-    if (node === undefined) throw new RangeError(`there is no data node ${String(index)}`)
-    return node
-  }
-
   /** Writes a line of the story into the transcript. */
   say(what: string): void {
     this.world.note('world', `STORY ${what}`)
@@ -90,7 +118,7 @@ export class Stage {
     this.say(what)
   }
 
-  /** The node whose server is primary under the lease, serving. */
+  /** The node whose server is the open primary under the lease. */
   async primary(): Promise<SimNode> {
     await this.until('there is a serving primary', () => this.serving() !== null)
     const serving = this.serving()
@@ -98,10 +126,22 @@ export class Stage {
     return serving
   }
 
+  /**
+   * The calm that most stories begin with: a serving primary, every other data node streams from it, and
+   * commits wait for them. The primary is `a`, the others follow in their order.
+   */
+  async settled(): Promise<Cast> {
+    const primary = await this.primary()
+    const standbys = this.world.dataNodes.filter((node) => node !== primary)
+    await this.streaming(primary, ...standbys)
+    if (this.world.layout.durability !== 'async') await this.listIs(...standbys)
+    return new Cast([primary, ...standbys])
+  }
+
   serving(): SimNode | null {
     const { holder, store } = this.world
-    const isServing = store.lease?.value.state === 'serving' && holder?.server?.role === 'primary'
-    return isServing ? holder : null
+    if (store.lease?.value.state !== 'serving' || holder?.server?.role !== 'primary') return null
+    return holder.server.gate === 'open' ? holder : null
   }
 
   /** Waits until commits wait for exactly these nodes, and the record says nothing else. */
@@ -134,6 +174,30 @@ export class Stage {
     this.say(`${names(from)} and ${names(to)}: no ${kinds.join(', ')} (${direction})`)
     const places = (nodes: readonly SimNode[]): number[] => nodes.map((node) => node.place)
     return cut(this.world, kinds, places(from), places(to), direction)
+  }
+
+  /** Everything on a node ends and stays away, but its member of the store lives on. */
+  down(node: SimNode): void {
+    this.say(`${node.name} is down`)
+    node.takeDown()
+  }
+
+  up(node: SimNode): void {
+    this.say(`${node.name} comes back`)
+    node.startAgent()
+  }
+
+  /** The record names this node as owner, under an epoch above the one given. */
+  async elected(node: SimNode): Promise<void> {
+    await this.until(`${node.name} is elected`, () => {
+      const owner = this.world.store.sync?.value.owner
+      return owner !== undefined && owner === node.file.record.incarnation
+    })
+  }
+
+  /** The node's server is a primary, whether or not it lets clients in. */
+  async opened(node: SimNode): Promise<void> {
+    await this.until(`${node.name} runs as primary`, () => node.server?.role === 'primary')
   }
 
   /** All nodes but these. */

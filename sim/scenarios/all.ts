@@ -5,8 +5,15 @@ import { usualPhysics } from '../physics.ts'
 import type { Scenario } from '../scenario.ts'
 import type { SwarmSettings } from '../swarm.ts'
 import { layoutOf } from '../topology.ts'
+import { lostCommitScenarios } from './lost-commits.ts'
+import { rightToWriteScenarios } from './right-to-write.ts'
+import { seenCommitScenarios } from './seen-commits.ts'
 
-export const scenarios: readonly Scenario[] = []
+export const scenarios: readonly Scenario[] = [
+  ...lostCommitScenarios,
+  ...seenCommitScenarios,
+  ...rightToWriteScenarios,
+]
 
 /** A calm world: nothing happens in it but what the story tells. */
 export function settingsOf(scenario: Scenario): SwarmSettings {

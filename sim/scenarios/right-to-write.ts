@@ -1,0 +1,52 @@
+// Stories about the lease and its guard (safety.md 2.1, 2.2): nobody writes beyond its deadline.
+
+import type { Scenario } from '../scenario.ts'
+
+export const rightToWriteScenarios: readonly Scenario[] = [
+  {
+    name: 'the agent hangs',
+    about: 'The agent of the primary is frozen; clients go on writing until somebody stops them.',
+    topology: 'three',
+    writers: 0,
+    untilMs: 12_000,
+    tell: async (stage) => {
+      const { a } = await stage.settled()
+      a.freezeAgent()
+      for (let count = 0; count < 400; count++) {
+        stage.commit(a)
+        await stage.wait(10)
+      }
+    },
+  },
+  {
+    name: 'the store is out of reach',
+    about:
+      'The primary is cut off from the store and from its peers; a client is still connected to it.',
+    topology: 'three',
+    // The slowest clock that the contract allows for against the fastest.
+    clockRates: [0.98, 1.02, 1.02],
+    untilMs: 12_000,
+    tell: async (stage) => {
+      const { a } = await stage.settled()
+      stage.cut([a], stage.others(a))
+      for (let count = 0; count < 400; count++) {
+        stage.commit(a)
+        await stage.wait(10)
+      }
+    },
+  },
+  {
+    name: 'backends without a postmaster',
+    about: 'The postmaster is killed while clients are busy; commits wait for nobody.',
+    topology: 'three',
+    durability: 'async',
+    writers: 6,
+    untilMs: 12_000,
+    tell: async (stage) => {
+      const { a } = await stage.settled()
+      await stage.wait(500)
+      stage.say(`SIGKILL to the postmaster of ${a.name}`)
+      a.killPostmaster()
+    },
+  },
+]
