@@ -1,4 +1,4 @@
-// Disk probe and server log: what the guard does with files, and that neither can stop it.
+// Disk probe, server log and shared memory: what the guard does with files, and that neither can stop it.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDiskProbe } from './disk-probe.ts'
+import { parseSharedMemory } from './shared-memory.ts'
 import { trimServerLog, withServerLog } from './server-log.ts'
 
 let folder = ''
@@ -87,4 +88,18 @@ test('a log beyond its size is cut while it is written to, and the old part kept
   await until(async () => (await readFile(log, 'utf8')) === '')
   expect(await readFile(`${log}.1`, 'utf8')).toHaveLength(3000)
   trimServerLog(path.join(folder, 'none'), 1)
+})
+
+test('the shared memory files of a server, from its memory map', () => {
+  const maps = [
+    '7f0000000000-7f0000007000 rw-s 00000000 00:19 12   /dev/shm/PostgreSQL.1000536288',
+    '7f0000007000-7f0000008000 rw-s 00000000 00:19 12   /dev/shm/PostgreSQL.1000536288',
+    '7f0000008000-7f0000108000 rw-s 00000000 00:19 13   /dev/shm/PostgreSQL.42',
+    '7f0000108000-7f0000109000 rw-s 00000000 00:01 3    /SYSV0052e2c1 (deleted)',
+    '7f0000109000-7f000010a000 rw-s 00000000 00:19 14   /dev/shm/somebody.else',
+  ].join('\n')
+  expect(parseSharedMemory(maps)).toEqual([
+    '/dev/shm/PostgreSQL.1000536288',
+    '/dev/shm/PostgreSQL.42',
+  ])
 })

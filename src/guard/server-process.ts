@@ -11,6 +11,7 @@ import {
 } from '../host/process-table.ts'
 import type { ServerCommand, ServerEnd, ServerEndKind, ServerRole } from './protocol.ts'
 import { trimServerLog, withServerLog } from './server-log.ts'
+import { noteSharedMemory, removeSharedMemory } from './shared-memory.ts'
 
 export type ServerProcessOptions = {
   readonly dataDirectory: string
@@ -29,6 +30,7 @@ type Running = {
   /** Why it will end, when we know; the first reason counts, but fencing overrides a slow stop. */
   ending: Extract<ServerEndKind, 'fenced' | 'stopped'> | null
   killTimer: NodeJS.Timeout | null
+  readonly sharedMemory: Set<string>
 }
 
 const leftoverGiveUpMs = 10_000
@@ -95,7 +97,16 @@ export class ServerProcess {
     })
     const pid = child.pid
     if (pid === undefined) throw new Error('the server has no process id')
-    const running: Running = { child, pid, as, command, directory, ending: null, killTimer: null }
+    const running: Running = {
+      child,
+      pid,
+      as,
+      command,
+      directory,
+      ending: null,
+      killTimer: null,
+      sharedMemory: new Set(),
+    }
     this.#running = running
     child.once('exit', (exitCode, signal) => {
       this.#finish(running, exitCode, signal)
@@ -162,8 +173,17 @@ export class ServerProcess {
     }
     if (running.killTimer !== null) clearTimeout(running.killTimer)
     this.#running = null
+    removeSharedMemory(running.sharedMemory)
     const kind = running.ending ?? (signal === null ? 'exited' : 'killed')
     this.#options.onGone({ kind, exitCode, signal, orphanCount })
+  }
+
+  /** To be called often: finds out once what is to be removed if the server should be killed. */
+  noteSharedMemory(): void {
+    const running = this.#running
+    if (running !== null && running.sharedMemory.size === 0) {
+      noteSharedMemory(running.pid, running.sharedMemory)
+    }
   }
 
   /** To be called now and then: keeps the log of a running server below its size. */

@@ -1,11 +1,13 @@
 // The guard on a real PostgreSQL: nothing writes after the deadline, whoever is dead or frozen.
 
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import type { MonotonicMs } from '../../src/core/names.ts'
+import { parseSharedMemory } from '../../src/guard/shared-memory.ts'
 import {
   isProcessAlive,
   listDirectoryProcesses,
@@ -191,13 +193,22 @@ describe('death', () => {
   test('postmaster killed: busy backends are ended before the server counts as gone', async () => {
     await lab.startPrimary(node)
     await startBusySession()
+    const pid = postmasterPid(node)
+    const shared = parseSharedMemory(await readFile(`/proc/${String(pid)}/maps`, 'utf8'))
+    expect(shared.length).toBeGreaterThan(0)
     const end = nextEnd(node)
     const killedAtMs = systemClock.monotonicMs()
-    process.kill(postmasterPid(node), 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
     expect(await end).toMatchObject({ kind: 'killed', signal: 'SIGKILL' })
     const goneWallMs = systemClock.wallClockMs()
     expect(processes(node)).toEqual([])
     console.info(`surely dead after ${(systemClock.monotonicMs() - killedAtMs).toFixed(0)} ms`)
+    await waitFor(
+      'its shared memory is gone',
+      () => shared.filter((file) => existsSync(file)),
+      (left) => left.length === 0,
+      2000,
+    )
     // The test is worth something only if there was something to kill.
     await waitFor(
       'the guard tells of orphans',
