@@ -184,6 +184,13 @@ class Writer {
     }
     session.commit((outcome) => {
       const ledger = this.#ledger
+      if (outcome === 'refused') {
+        // A standby: look elsewhere, sooner or later; a pool keeps such a connection for a while.
+        ledger.refused++
+        if (this.#random.chance(0.1)) session.end()
+        else this.#later(retryMs, () => this.#write(session))
+        return
+      }
       if (outcome === 'lost') {
         ledger.unknown++
         return

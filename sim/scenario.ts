@@ -215,7 +215,7 @@ export class Stage {
     }
     session.commit((outcome) => {
       told.outcome = outcome
-      this.world.note('client', `a commit on ${node.name} is ${outcome}`)
+      if (outcome !== 'refused') this.world.note('client', `a commit on ${node.name} is ${outcome}`)
       session.end()
     })
     return told

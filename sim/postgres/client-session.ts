@@ -3,8 +3,11 @@
 import type { SimServer } from './server.ts'
 import type { Commit, WalEntry } from './wal.ts'
 
-/** `lost`: the connection broke before the answer; the commit may be there or not. */
-export type CommitOutcome = 'acknowledged' | 'lost'
+/**
+ * `refused`: the server is a standby and takes no writes. `lost`: the connection broke before the
+ * answer; the commit may be there or not.
+ */
+export type CommitOutcome = 'acknowledged' | 'refused' | 'lost'
 
 export class ClientSession {
   readonly server: SimServer
@@ -25,7 +28,8 @@ export class ClientSession {
       this.#endAlone()
       return
     }
-    this.#commit(onOutcome)
+    if (this.server.role === 'standby') onOutcome('refused')
+    else this.#commit(onOutcome)
   }
 
   #commit(onOutcome: (outcome: CommitOutcome) => void): void {

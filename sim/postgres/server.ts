@@ -240,6 +240,8 @@ export class SimServer {
     this.#become('primary')
     const { node, directory } = this
     this.world.emit({ kind: 'opened', node, epoch, wal: [...directory.wal.entries] })
+    // Sessions from the time as a standby live on.
+    if (this.sessions.size > 0) this.#tellLetIn()
   }
 
   /** The node took a new epoch as the owner of the record while its server ran on. */
@@ -356,18 +358,23 @@ export class SimServer {
 
   // --- clients ---------------------------------------------------------------------------------
 
-  /** Lets a client in, or returns null. The first one sees all that recovery left. */
+  /**
+   * Lets a client in, or returns null: to a primary, or to a standby, where it may read. The first one
+   * on a primary sees all that recovery left.
+   */
   connectClient(onEnd: () => void): ClientSession | null {
-    if (this.role !== 'primary' || this.#config.gate !== 'open' || !this.process.isRunning)
-      return null
-    if (this.#lettingIn === 'nobody') {
-      this.#lettingIn = 'somebody'
-      const { node, epoch, directory } = this
-      this.world.emit({ kind: 'clients-let-in', node, epoch, wal: [...directory.wal.entries] })
-    }
+    if (!this.isUp || this.#config.gate !== 'open' || !this.process.isRunning) return null
     const session = new ClientSession(this, onEnd)
     this.sessions.add(session)
+    this.#tellLetIn()
     return session
+  }
+
+  #tellLetIn(): void {
+    if (this.role !== 'primary' || this.#lettingIn === 'somebody') return
+    this.#lettingIn = 'somebody'
+    const { node, epoch, directory } = this
+    this.world.emit({ kind: 'clients-let-in', node, epoch, wal: [...directory.wal.entries] })
   }
 
   terminateClients(): void {

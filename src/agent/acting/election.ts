@@ -31,8 +31,8 @@ import { backOff, fail } from './start.ts'
 
 /** Longest time a promotion may take before the node gives up; replay backlog is the only long part. */
 const promoteMsMax = 60_000
-/** Pause between two looks while WAL is fetched. */
-const fetchPollMs = 10
+/** Pause between two looks while WAL is fetched or a reload is awaited. */
+const pollMs = 10
 
 /** Asks every data node, this one included, to seal for the epoch. Answers wake the loop. */
 export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
@@ -98,7 +98,7 @@ export async function fetchWal(
       await observe(node)
       const { server } = memory
       if (server.kind === 'standby' && server.position.flushLsn >= action.until.flushLsn) break
-      await clock.sleep(fetchPollMs)
+      await clock.sleep(pollMs)
     }
   })
   const epoch = leaseHold.tenure()?.epoch
@@ -204,8 +204,13 @@ export async function promote(
       sync: { kind: 'list', list: action.record.target },
       gate: 'closed',
     })
-    await ports.localState.save({ primaryEpoch: action.epoch })
-    if (!(await leaseHold.arm())) return null
+    // Independent of each other, and a failover waits for all of them.
+    const [isShut, isArmed] = await Promise.all([
+      shutReadersOut(node, action.record.target),
+      leaseHold.arm(),
+      ports.localState.save({ primaryEpoch: action.epoch }),
+    ])
+    if (!isShut || !isArmed) return null
     memory.startedBy = 'promotion'
     memory.isListFresh = true
     memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn
@@ -238,6 +243,26 @@ export async function promote(
     message: `${self.name} was promoted to timeline ${String(got)}.`,
     operands: { tookMs: ports.clock.monotonicMs() - startedAtMs, timeline: got },
   })
+}
+
+/**
+ * Clients may have been reading here. The gate counts only when the postmaster has read that it is
+ * closed, and sessions from before would live on into the new primary, where they can write (2.5).
+ * @returns false when the postmaster has not read it in time
+ */
+async function shutReadersOut(node: Node, target: SyncList): Promise<boolean> {
+  const { clock } = node.ports
+  const { ttlMs } = node.layout.plan
+  const { postgres } = dataOf(node)
+  const untilMs = clock.monotonicMs() + ttlMs
+  // The list and the gate are read together: the list that this very reload brings tells of both.
+  const wanted = renderSyncSetting({ kind: 'list', list: target })
+  while ((await postgres.reloadedSyncSetting(ttlMs)) !== wanted) {
+    if (clock.monotonicMs() >= untilMs) return false
+    await clock.sleep(pollMs)
+  }
+  await postgres.terminateClients(ttlMs)
+  return true
 }
 
 /** Whether this standby surely receives nothing and will not begin to. */
