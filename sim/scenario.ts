@@ -28,6 +28,8 @@ export type Scenario = {
   readonly noFailover?: readonly number[]
   /** Writers through the balancer that run all the time; the story may add commits of its own. */
   readonly writers?: number
+  /** The same, connected directly to any node that lets them in. */
+  readonly directWriters?: number
   readonly untilMs: number
   readonly tell: (stage: Stage) => Promise<void>
 }

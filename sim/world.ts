@@ -230,10 +230,13 @@ export class World {
       promiseOf: (name) => this.node(name).file.record.promise,
       emit: (event) => this.emit(event),
       replaced: (name) => {
-        const node = this.node(name)
         if (this.protections['clone-keeps-promise']) return
-        node.file.record = { ...node.file.record, promise: asEpoch(1) }
+        const { file } = this.node(name)
+        const before = file.record.promise
+        file.record = { ...file.record, promise: asEpoch(1) }
+        this.emit({ kind: 'promise-saved', node: name, before, after: file.record.promise })
       },
+      endsOrphans: this.protections['orphan-kill'],
       nextPid: () => this.#pid++,
       nextCommitId: () => this.#commitId++,
     }

@@ -15,6 +15,8 @@ export class ClientSession {
   isWriting = false
   readonly #onEnd: () => void
   #isOver = false
+  /** Goes on without a postmaster. */
+  #isAlone = false
 
   constructor(server: SimServer, onEnd: () => void) {
     this.server = server
@@ -25,7 +27,8 @@ export class ClientSession {
   commit(onOutcome: (outcome: CommitOutcome) => void): void {
     // A backend that waits for its client's next statement notices the death of its postmaster.
     if (this.server.role === 'orphaned') {
-      this.#endAlone()
+      // In the middle of something long, its client is still waiting for that.
+      if (!this.#isAlone) this.#endAlone()
       return
     }
     if (this.server.role === 'standby') onOutcome('refused')
@@ -63,6 +66,7 @@ export class ClientSession {
    */
   goOnAlone(): void {
     const { server } = this
+    this.#isAlone = true
     server.process.schedule(server.random.between(5, 2500), () => {
       if (this.#isOver) return
       // A commit that would have to wait notices the death instead and answers nobody.

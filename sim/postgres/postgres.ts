@@ -137,10 +137,13 @@ export class SimPostgres implements Postgres {
   }
 
   async start(as: 'primary' | 'standby', deadlineMs: number): Promise<void> {
-    const { directory, launch, guard } = this.#options
+    const { directory, launch, guard, world } = this.#options
     await this.#pause()
     let server = this.#server
     if (server?.role === 'orphaned') {
+      if (!world.endsOrphans) {
+        throw new PostgresError('failed', 'pre-existing shared memory block is still in use')
+      }
       server.kill()
       server = this.#server
     }

@@ -26,6 +26,8 @@ export type ServerWorld = {
   emit(event: WorldEvent): void
   /** The data directory of a node was rewound or replaced. */
   replaced(node: NodeName): void
+  /** Whether a start ends what a former server left behind; otherwise it is refused. */
+  readonly endsOrphans: boolean
   nextPid(): number
   nextCommitId(): number
 }

@@ -29,7 +29,11 @@ export function settingsOf(scenario: Scenario): SwarmSettings {
     physics: { ...usualPhysics, reloadStallRate: 0, ...scenario.physics },
     network: { delayMs: 0.3, worstDelayMs: 3, lossRate: 0 },
     clockRates: scenario.clockRates ?? layout.nodes.map(() => 1),
-    workload: { balancedCount: scenario.writers ?? 0, directCount: 0, thinkMs: 30 },
+    workload: {
+      balancedCount: scenario.writers ?? 0,
+      directCount: scenario.directWriters ?? 0,
+      thinkMs: 30,
+    },
     faults: { faults: [], pauseMs: 1e9, durationMs: 0 },
     faultsUntilMs: scenario.untilMs,
     isPrepared: true,

@@ -7,7 +7,6 @@ export const rightToWriteScenarios: readonly Scenario[] = [
     name: 'the agent hangs',
     about: 'The agent of the primary is frozen; clients go on writing until somebody stops them.',
     topology: 'three',
-    writers: 0,
     untilMs: 12_000,
     tell: async (stage) => {
       const { a } = await stage.settled()
@@ -40,7 +39,7 @@ export const rightToWriteScenarios: readonly Scenario[] = [
     about: 'The postmaster is killed while clients are busy; commits wait for nobody.',
     topology: 'three',
     durability: 'async',
-    writers: 6,
+    directWriters: 8,
     untilMs: 12_000,
     tell: async (stage) => {
       const { a } = await stage.settled()

@@ -93,6 +93,8 @@ function isOnRecordedTimeline(facts: Facts, timeline: TimelineId): boolean {
 function ownerOf(facts: Facts): Situation['owner'] {
   const record = facts.store?.sync ?? null
   if (record === null) return 'nobody'
+  // Whoever was primary last would resume, whatever the record says since.
+  if (!facts.protections['owner-resumes'] && facts.local.primaryEpoch !== null) return 'me'
   return record.value.owner === facts.local.incarnation ? 'me' : 'other'
 }
 

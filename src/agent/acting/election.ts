@@ -317,6 +317,11 @@ export async function open(
   const { leaseHold, mirror, memory, chronicle, self, layout } = node
   const record = mirror.view()?.sync ?? null
   if (record === null || !isSameList(record.value.target, action.record.target)) return
+  if (record.value.lists.length > 1 && !memory.isListFresh) {
+    // A change that began with an unknown outcome has begun after all: not every process uses its list.
+    memory.gateLsn = null
+    return
+  }
   const { target } = record.value
   const outcome = await leaseHold.write({
     state: 'serving',
