@@ -10,6 +10,7 @@ import { runPool } from './pool.ts'
 import { scenarios } from './scenarios/all.ts'
 import { seedsThatFailed } from './seeds.ts'
 import type { SeedReport } from './worker.ts'
+import { writeObjections } from './write-objections.ts'
 
 const usage = `Runs the shipped agents over simulated clocks, network, store and PostgreSQL.
 
@@ -19,6 +20,7 @@ const usage = `Runs the shipped agents over simulated clocks, network, store and
   npm run sim -- --scenario NAME --runs 20     a directed story (see sim/scenarios)
   npm run sim -- --without seal --runs 200     a protection taken away: a checker must object
   npm run sim:smoke                            what every check runs: 2,000 seeds
+  npm run sim -- --write-objections            writes sim/objections/*.txt again
 
   --workers N   processes (default: one per core)      --keep-going  do not stop at a failure
   --json        the result as JSON on standard output  --help        this text
@@ -37,6 +39,7 @@ type Options = {
   readonly isTranscriptWanted: boolean
   readonly isJson: boolean
   readonly isKeptGoing: boolean
+  readonly isWritingObjections: boolean
 }
 
 class UsageError extends Error {}
@@ -53,6 +56,7 @@ function parseOptions(): Options | null {
       smoke: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
+      'write-objections': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -79,6 +83,7 @@ function parseOptions(): Options | null {
     isTranscriptWanted: values.transcript,
     isJson: values.json,
     isKeptGoing: values['keep-going'],
+    isWritingObjections: values['write-objections'],
   }
 }
 
@@ -189,6 +194,12 @@ async function main(): Promise<number> {
   const options = parseOptions()
   if (options === null) {
     console.log(usage)
+    return 0
+  }
+  if (options.isWritingObjections) {
+    await writeObjections((line) => {
+      console.log(line)
+    })
     return 0
   }
   const [only] = options.seeds

@@ -100,7 +100,9 @@ export class SimNode {
   /** The promise file with its protection taken away: a crash takes what was promised last. */
   forgetWhatWasNotDurable(): void {
     if (this.world.protections['durable-promise'] || this.file.record.promise === null) return
+    const before = this.file.record.promise
     this.file.record = { ...this.file.record, promise: asEpoch(1) }
+    this.world.emit({ kind: 'promise-saved', node: this.name, before, after: asEpoch(1) })
   }
 
   #spawnAgent(delayMs: number): void {

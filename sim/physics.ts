@@ -19,6 +19,8 @@ export type Physics = {
   readonly quit: Spread
   readonly fastStop: Spread
   readonly receiverStop: Spread
+  /** A standby that has received a branch to its end asks anew for the next one. */
+  readonly nextTimeline: Spread
   readonly rewind: Spread
   readonly clone: Spread
   readonly initialise: Spread
@@ -44,6 +46,7 @@ export const usualPhysics: Physics = {
   quit: { typicalMs: 50, worstMs: 140 },
   fastStop: { typicalMs: 90, worstMs: 600 },
   receiverStop: { typicalMs: 8, worstMs: 90 },
+  nextTimeline: { typicalMs: 6, worstMs: 150 },
   rewind: { typicalMs: 300, worstMs: 2500 },
   clone: { typicalMs: 700, worstMs: 4000 },
   initialise: { typicalMs: 500, worstMs: 2000 },

@@ -31,6 +31,7 @@ const topologyWeights: Readonly<Record<TopologyName, number>> = {
   'two and a witness': 4,
   three: 5,
   'three and a witness': 4,
+  'four and a witness': 1,
   five: 2,
 }
 

@@ -14,6 +14,7 @@ export const topologies = {
   'two and a witness': { dataCount: 2, witnessCount: 1 },
   three: { dataCount: 3, witnessCount: 0 },
   'three and a witness': { dataCount: 3, witnessCount: 1 },
+  'four and a witness': { dataCount: 4, witnessCount: 1 },
   five: { dataCount: 5, witnessCount: 0 },
 } as const
 

@@ -69,7 +69,11 @@ export class SimPostgres implements Postgres {
     }
     if (server.role === 'primary') return observePrimary(server)
     if (server.role === 'standby') return this.#observeStandby(server)
-    if (server.role === 'orphaned') return { kind: 'unknown', why: 'connections are refused' }
+    if (server.role === 'orphaned') {
+      // "Stopped" must mean that no process is left; whoever looks at the postmaster alone believes it.
+      const { endsOrphans } = this.#options.world
+      return endsOrphans ? { kind: 'unknown', why: 'connections are refused' } : { kind: 'stopped' }
+    }
     return { kind: 'starting' }
   }
 

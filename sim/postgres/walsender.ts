@@ -30,6 +30,8 @@ export class SimWalsender implements SyncStandby {
   #isReloadPending = false
   /** Until then the process does not get to run: it neither reloads, nor sends, nor reads. */
   #stalledUntilMs = 0
+  /** Until then the receiver has not asked for the next branch. */
+  #resumesAtMs = 0
 
   constructor(upstream: SimServer, receiver: WalReceiver, sentCount: number) {
     this.pid = upstream.world.nextPid()
@@ -93,15 +95,26 @@ export class SimWalsender implements SyncStandby {
 
   /** Sends what has been flushed and not sent yet. */
   sendNew(): void {
-    if (this.#isOver) return
+    if (this.#isOver || this.upstream.world.simulator.nowMs < this.#resumesAtMs) return
     if (this.#stallMs > 0) {
       this.#schedule(this.#stallMs, () => this.sendNew())
       return
     }
     const { wal } = this.upstream.directory
     if (wal.flushedCount > this.#sentCount) {
-      this.#toStandby.send(wal.entries.slice(this.#sentCount, wal.flushedCount))
-      this.#sentCount = wal.flushedCount
+      // A branch is streamed to its end; then the receiver asks again, for the next one.
+      const next = wal.entries.slice(this.#sentCount, wal.flushedCount)
+      const { timeline } = next[0] ?? wal.tip
+      const branch = next.filter((entry) => entry.timeline === timeline)
+      this.#toStandby.send(branch)
+      this.#sentCount += branch.length
+      if (branch.length < next.length) {
+        const { typicalMs, worstMs } = this.upstream.world.physics.nextTimeline
+        const pauseMs = this.upstream.random.duration(typicalMs, worstMs)
+        this.#resumesAtMs = this.upstream.world.simulator.nowMs + pauseMs
+        this.#schedule(pauseMs, () => this.sendNew())
+        return
+      }
     }
     this.state = 'streaming'
   }

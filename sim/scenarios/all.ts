@@ -5,7 +5,9 @@ import { usualPhysics } from '../physics.ts'
 import type { Scenario } from '../scenario.ts'
 import type { SwarmSettings } from '../swarm.ts'
 import { layoutOf } from '../topology.ts'
+import { listChangeScenarios } from './list-changes.ts'
 import { lostCommitScenarios } from './lost-commits.ts'
+import { rejoiningScenarios } from './rejoining.ts'
 import { rightToWriteScenarios } from './right-to-write.ts'
 import { seenCommitScenarios } from './seen-commits.ts'
 
@@ -13,6 +15,8 @@ export const scenarios: readonly Scenario[] = [
   ...lostCommitScenarios,
   ...seenCommitScenarios,
   ...rightToWriteScenarios,
+  ...listChangeScenarios,
+  ...rejoiningScenarios,
 ]
 
 /** A calm world: nothing happens in it but what the story tells. */

@@ -31,6 +31,19 @@ export const lostCommitScenarios: readonly Scenario[] = [
   },
   {
     ...threeNodes,
+    name: 'too few members',
+    about: '[m6] One member of two proves nothing about commits that the other one acknowledged.',
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.cut([c], [a, b], ['replication'])
+      await stage.committed(a)
+      stage.down(a)
+      stage.down(b)
+      await stage.opened(c)
+    },
+  },
+  {
+    ...threeNodes,
     name: 'elected under two lists',
     about:
       '[m3b] A new primary that replaces the record lets a third one be elected without a commit.',

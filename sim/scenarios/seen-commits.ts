@@ -39,4 +39,39 @@ export const seenCommitScenarios: readonly Scenario[] = [
       await stage.opened(c)
     },
   },
+  {
+    name: 'the gate at the fork',
+    about:
+      '[pfork] A member that has all but the first record of the new branch seems older than a dead one.',
+    topology: 'four and a witness',
+    syncStandbys: 2,
+    // It proves, and leaves the candidacy to the others.
+    noFailover: [2],
+    physics: { nextTimeline: { typicalMs: 900, worstMs: 1000 } },
+    untilMs: 25_000,
+    tell: async (stage) => {
+      const { a, b, c, d } = await stage.settled()
+      stage.cut([a], [c, d], ['replication'])
+      stage.commit(a)
+      await stage.wait(60)
+      stage.down(a)
+      stage.down(b)
+      const heal = stage.cut([c], [d], ['replication'])
+      await stage.opened(d)
+      stage.say(`${d.name} has begun a branch that nobody has`)
+      stage.down(d)
+      heal()
+      stage.up(b)
+      await stage.opened(b)
+      const fork = b.directory.wal.tip.before
+      await stage.until(`${c.name} has everything up to the fork`, () => {
+        return fork !== null && c.directory.wal.flushedTip === fork
+      })
+      stage.cut([b], [c], ['replication'], 'one-way')
+      await stage.until('a client is let in', () => stage.commit(b).outcome !== 'refused', 1000)
+      stage.down(b)
+      stage.up(d)
+      await stage.opened(d)
+    },
+  },
 ]

@@ -1,0 +1,46 @@
+// Stories about branches and about nodes that come back (safety.md 2.3 rules 2 and 4).
+
+import type { Scenario } from '../scenario.ts'
+
+export const rejoiningScenarios: readonly Scenario[] = [
+  {
+    name: 'a rewound node is asked to seal',
+    about:
+      '[nofollowprom, clone_evidence] The old primary comes back, is rewound, and has not caught up.',
+    topology: 'three',
+    untilMs: 20_000,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.cut([a], [b, c], ['replication'])
+      stage.commit(a)
+      await stage.wait(40)
+      stage.down(a)
+      const next = await stage.primary()
+      stage.world.network.healAll()
+      for (let count = 0; count < 5; count++) await stage.committed(next)
+      stage.up(a)
+      await stage.until(`${a.name} was rewound`, () => a.directory.mustPass !== null)
+      stage.cut([a], [b, c], ['replication'])
+      stage.down(next)
+      await stage.wait(4000)
+    },
+  },
+  {
+    name: 'elected twice',
+    about: '[tlicount] Two promotions that know nothing of each other take the same timeline id.',
+    topology: 'three',
+    syncStandbys: 2,
+    untilMs: 20_000,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.cut([b], [c], ['replication'])
+      stage.down(a)
+      await stage.until('somebody has opened', () => {
+        return [b, c].some((node) => node.server?.role === 'primary')
+      })
+      const [first, second] = b.server?.role === 'primary' ? [b, c] : [c, b]
+      stage.down(first)
+      await stage.opened(second)
+    },
+  },
+]
