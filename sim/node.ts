@@ -186,11 +186,12 @@ export class SimNode {
         emit: (event) => world.emit(event),
       }),
       member: new SimStoreMember(storeModel, this.voter),
-      data: this.layout.role === 'data' ? this.#dataPorts(process, random) : null,
+      data: this.layout.role === 'data' ? this.dataPorts(process, random) : null,
     }
   }
 
-  #dataPorts(process: SimProcess, random: SimRandom): NonNullable<AgentPorts['data']> {
+  /** PostgreSQL and guard as a process on this node has them. */
+  dataPorts(process: SimProcess, random: SimRandom): NonNullable<AgentPorts['data']> {
     const postgres = new SimPostgres({
       node: this.name,
       agent: process,
