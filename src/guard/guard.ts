@@ -76,7 +76,6 @@ export class Guard {
     setInterval(() => {
       this.#checkDeadline()
       if (this.#server.server() !== null) this.#disk.run()
-      this.#server.noteSharedMemory()
       this.#exitWhenUseless()
     }, this.#options.diskProbePeriodMs)
     setInterval(() => {

@@ -11,7 +11,7 @@ import {
 } from '../host/process-table.ts'
 import type { ServerCommand, ServerEnd, ServerEndKind, ServerRole } from './protocol.ts'
 import { trimServerLog, withServerLog } from './server-log.ts'
-import { noteSharedMemory, removeSharedMemory } from './shared-memory.ts'
+import { findSharedMemory, removeSharedMemory } from './shared-memory.ts'
 
 export type ServerProcessOptions = {
   readonly dataDirectory: string
@@ -30,10 +30,13 @@ type Running = {
   /** Why it will end, when we know; the first reason counts, but fencing overrides a slow stop. */
   ending: Extract<ServerEndKind, 'fenced' | 'stopped'> | null
   killTimer: NodeJS.Timeout | null
-  readonly sharedMemory: Set<string>
+  sharedMemory: ReadonlySet<string>
+  memoryTimer: NodeJS.Timeout | null
 }
 
 const leftoverGiveUpMs = 10_000
+const memorySearchMs = 20
+const memoryRefreshMs = 1000
 const rescanMs = 5
 // A process that a hung disk keeps in the kernel may stay for long.
 const rescanMaxMs = 250
@@ -106,8 +109,10 @@ export class ServerProcess {
       ending: null,
       killTimer: null,
       sharedMemory: new Set(),
+      memoryTimer: null,
     }
     this.#running = running
+    this.#noteSharedMemory(running)
     child.once('exit', (exitCode, signal) => {
       this.#finish(running, exitCode, signal)
     })
@@ -172,18 +177,26 @@ export class ServerProcess {
       return
     }
     if (running.killTimer !== null) clearTimeout(running.killTimer)
+    if (running.memoryTimer !== null) clearTimeout(running.memoryTimer)
     this.#running = null
     removeSharedMemory(running.sharedMemory)
     const kind = running.ending ?? (signal === null ? 'exited' : 'killed')
     this.#options.onGone({ kind, exitCode, signal, orphanCount })
   }
 
-  /** To be called often: finds out once what is to be removed if the server should be killed. */
-  noteSharedMemory(): void {
-    const running = this.#running
-    if (running !== null && running.sharedMemory.size === 0) {
-      noteSharedMemory(running.pid, running.sharedMemory)
-    }
+  /**
+   * Finds out what is to be removed if the server should be killed: often until the postmaster has made
+   * it, and now and then afterwards, because a server that restarts after a crash makes it anew.
+   */
+  #noteSharedMemory(running: Running): void {
+    if (this.#running !== running) return
+    findSharedMemory(running.pid, (files) => {
+      running.sharedMemory = files
+    })
+    const waitMs = running.sharedMemory.size === 0 ? memorySearchMs : memoryRefreshMs
+    running.memoryTimer = setTimeout(() => {
+      this.#noteSharedMemory(running)
+    }, waitMs)
   }
 
   /** To be called now and then: keeps the log of a running server below its size. */

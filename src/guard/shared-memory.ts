@@ -4,11 +4,15 @@
 
 import { readFile, rm } from 'node:fs'
 
-/** Adds to `files` what `pid` has mapped now. Knows nothing of what parallel queries use for a moment. */
-export function noteSharedMemory(pid: number, files: Set<string>): void {
+/**
+ * Finds what `pid` has mapped now, and hands it on unless that is nothing. Knows nothing of what
+ * parallel queries use for a moment.
+ */
+export function findSharedMemory(pid: number, onFound: (files: ReadonlySet<string>) => void): void {
   readFile(`/proc/${pid}/maps`, 'utf8', (error, text) => {
     if (error !== null) return
-    for (const file of parseSharedMemory(text)) files.add(file)
+    const files = parseSharedMemory(text)
+    if (files.length > 0) onFound(new Set(files))
   })
 }
 

@@ -1,9 +1,10 @@
 // Looks at the running server in one round trip and says what it is: standby or primary, how far, who
-// streams from it. What one look cannot prove is remembered from look to look (end of WAL).
+// streams from it.
 
 import type { TimelineId } from '../../core/names.ts'
 import { lsnZero, parseLsn, type Lsn } from '../../core/lsn.ts'
 import type { PostgresObservation, Upstream, Walsender } from '../../core/server.ts'
+import type { EndOfWal } from './end-of-wal.ts'
 import type { Session, Row } from './session.ts'
 import { roles } from './options.ts'
 import { newestTimelineAt, readHistory, timelineAt } from './timeline-files.ts'
@@ -12,6 +13,8 @@ type Standby = Extract<PostgresObservation, { kind: 'standby' }>
 type Primary = Extract<PostgresObservation, { kind: 'primary' }>
 
 // pg_walfile_name and the current LSNs refuse to work in recovery, the CASE keeps them from being called.
+// Columns are worked out in this order: the receiver comes before what it has received, so that without
+// one the end of it is final.
 const observationSql = `
 select r.in_recovery,
   current_setting('wal_segment_size') as segment_size,
@@ -29,16 +32,16 @@ select r.in_recovery,
     select count(*)::int from pg_stat_activity
     where wait_event = 'SyncRep' and usename is distinct from '${roles.pgherd}') end as sync_waiters,
   case when r.in_recovery then current_setting('primary_conninfo') <> '' end as has_upstream,
-  case when r.in_recovery then pg_last_wal_receive_lsn()::text end as receive_lsn,
-  case when r.in_recovery then pg_last_wal_replay_lsn()::text end as replay_lsn,
+  case when r.in_recovery then exists (
+    select 1 from pg_stat_activity where backend_type = 'walreceiver') end as has_receiver,
   case when r.in_recovery then (
     select json_build_object('status', status, 'received_tli', received_tli,
       'sender_host', sender_host, 'sender_port', sender_port)
     from pg_stat_wal_receiver) end as receiver,
-  case when r.in_recovery then exists (
-    select 1 from pg_stat_activity where backend_type = 'walreceiver') end as has_receiver,
+  case when r.in_recovery then pg_last_wal_receive_lsn()::text end as receive_lsn,
   case when r.in_recovery then (
-    select wait_event from pg_stat_activity where backend_type = 'startup') end as startup_wait
+    select wait_event from pg_stat_activity where backend_type = 'startup') end as startup_wait,
+  case when r.in_recovery then pg_last_wal_replay_lsn()::text end as replay_lsn
 from (select pg_is_in_recovery() as in_recovery) r`
 
 type Receiver = {
@@ -48,23 +51,17 @@ type Receiver = {
   readonly sender_port: number | null
 }
 
-// A standby that has an incomplete record at its end never replays all it has received. It is at its end
-// when it has retried this often, for at least this long, without getting further.
-const stableLooksMin = 3
-const stableTimeMs = 150
-
 export class Observer {
   readonly #session: Session
   readonly #dataDirectory: string
-  readonly #monotonicMs: () => number
+  readonly #endOfWal: EndOfWal
   /** Consecutive looks in which the server was known to use a configuration without an upstream. */
   #detachedLooks = 0
-  #stable: { readonly key: string; readonly sinceMs: number; readonly looks: number } | null = null
 
-  constructor(session: Session, dataDirectory: string, monotonicMs: () => number) {
+  constructor(session: Session, dataDirectory: string, endOfWal: EndOfWal) {
     this.#session = session
     this.#dataDirectory = dataDirectory
-    this.#monotonicMs = monotonicMs
+    this.#endOfWal = endOfWal
   }
 
   /**
@@ -79,7 +76,7 @@ export class Observer {
     const [row] = await this.#session.query(observationSql, [], deadlineMs)
     if (row === undefined) throw new RangeError('the server answered with nothing')
     if (row['in_recovery'] === true) return this.#readStandby(row, upstream)
-    this.#stable = null
+    this.#endOfWal.reset()
     this.#detachedLooks = 0
     return readPrimary(row)
   }
@@ -93,12 +90,20 @@ export class Observer {
     const isReceiving = row['has_receiver'] === true || receiver !== null || mayReceive
     const receiveLsn = lsnOrZero(row['receive_lsn'])
     const replayLsn = lsnOrZero(row['replay_lsn'])
-    const isAtEndOfWal = this.#isAtEndOfWal(row, isReceiving, receiveLsn, replayLsn)
+    const segmentBytes = parseSize(String(row['segment_size']))
+    const startupWait = typeof row['startup_wait'] === 'string' ? row['startup_wait'] : null
+    const isAtEndOfWal = await this.#endOfWal.isReached({
+      isReceiving,
+      startupWait,
+      receiveLsn,
+      replayLsn,
+      segmentBytes,
+    })
     // After the receiver is gone and everything was read, bytes beyond the last record are part of a
     // record that never became whole: no commit, and nothing that stands in the way of following.
     const flushLsn =
       isAtEndOfWal && !isReceiving ? replayLsn : (Math.max(receiveLsn, replayLsn) as Lsn)
-    const timeline = await this.#timelineOf(row, receiver, flushLsn)
+    const timeline = await this.#timelineOf(receiver, flushLsn, segmentBytes)
     return {
       kind: 'standby',
       position: { timeline, flushLsn },
@@ -127,37 +132,14 @@ export class Observer {
   }
 
   /**
-   * The startup process waits for more only after it has read all local WAL. But in the moment after a
-   * receiver has ended it may be caught waiting before it reads what came last; so it must also have
-   * replayed everything that was flushed, or have stopped getting further for a while.
-   */
-  #isAtEndOfWal(row: Row, isReceiving: boolean, receiveLsn: Lsn, replayLsn: Lsn): boolean {
-    const wait = row['startup_wait']
-    const isWaiting = isReceiving
-      ? wait === 'RecoveryWalStream'
-      : wait === 'RecoveryRetrieveRetryInterval'
-    if (isWaiting && replayLsn >= receiveLsn && replayLsn > 0) return true
-    if (isReceiving) {
-      this.#stable = null
-      return false
-    }
-    const key = `${String(receiveLsn)}/${String(replayLsn)}`
-    const nowMs = this.#monotonicMs()
-    if (this.#stable?.key !== key) {
-      this.#stable = { key, sinceMs: nowMs, looks: isWaiting ? 1 : 0 }
-      return false
-    }
-    const looks = this.#stable.looks + (isWaiting ? 1 : 0)
-    this.#stable = { ...this.#stable, looks }
-    return isWaiting && looks >= stableLooksMin && nowMs - this.#stable.sinceMs >= stableTimeMs
-  }
-
-  /**
    * The timeline of the WAL that ends at `lsn`. The receiver knows what it receives; without one, the
    * newest segment file that holds the place does. Either may begin before the branch does.
    */
-  async #timelineOf(row: Row, receiver: Receiver | null, lsn: Lsn): Promise<TimelineId> {
-    const segmentBytes = parseSize(String(row['segment_size']))
+  async #timelineOf(
+    receiver: Receiver | null,
+    lsn: Lsn,
+    segmentBytes: number,
+  ): Promise<TimelineId> {
     const received = receiver?.received_tli ?? null
     const onDisk = await newestTimelineAt(this.#dataDirectory, lsn, segmentBytes)
     const newest = Math.max(received ?? 0, onDisk ?? 0) as TimelineId

@@ -33,6 +33,7 @@ import {
 } from './configuration.ts'
 import { adoptStagedDirectory, exists, inspectDirectory, replaceByClone } from './data-directory.ts'
 import { keepWalFrom } from './diverged-wal.ts'
+import { EndOfWal, hasRecordAt } from './end-of-wal.ts'
 import { initialiseStaged } from './initialise.ts'
 import { LogWatch } from './log-watch.ts'
 import { Observer } from './observe.ts'
@@ -85,7 +86,8 @@ class LocalPostgres implements PostgresAdapter {
     this.#log = dependencies.log ?? (() => undefined)
     this.#control = new Session(options, 'control')
     this.#looking = new Session(options, 'observer', { statement_timeout: '5s' })
-    this.#observer = new Observer(this.#looking, this.#paths.data, () => this.#clock.monotonicMs())
+    const endOfWal = new EndOfWal((lsn, segmentBytes) => hasRecordAt(options, lsn, segmentBytes))
+    this.#observer = new Observer(this.#looking, this.#paths.data, endOfWal)
     this.#syncProbe = new SyncProbe(options, this.#clock, this.#control)
     this.#logWatch = new LogWatch(this.#paths.serverLog)
     this.#process.onEnd(() => {
