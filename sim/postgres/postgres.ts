@@ -205,6 +205,11 @@ export class SimPostgres implements Postgres {
     return renderSyncSetting(server.reloadedSync)
   }
 
+  async reloadedGate(_deadlineMs: number): Promise<'open' | 'closed'> {
+    const server = await this.#running()
+    return server.gate
+  }
+
   async markWal(deadlineMs: number): Promise<Lsn> {
     const server = await this.#running()
     if (server.role !== 'primary') throw new PostgresError('refused', 'not a primary')

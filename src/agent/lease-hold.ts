@@ -35,6 +35,8 @@ type Held = {
   record: LeaseRecord
   revision: number
   stopByMs: MonotonicMs
+  /** When the newest write that the store has confirmed was sent. */
+  renewedAtMs: MonotonicMs
   isLost: boolean
   /** When each write was sent that has not been confirmed yet: sequence → time. */
   readonly sentAtMs: Map<number, MonotonicMs>
@@ -99,6 +101,11 @@ export class LeaseHold {
   /** Whether the lease is to be renewed. */
   isRenewed(): boolean {
     return this.#isRenewed && this.#held !== null && !this.#held.isLost
+  }
+
+  /** When the newest write that was confirmed was sent: each one renews. Null without a lease. */
+  renewedAtMs(): MonotonicMs | null {
+    return this.#held?.renewedAtMs ?? null
   }
 
   /** Somebody has a higher epoch: nothing may be written here any more. */
@@ -203,6 +210,7 @@ export class LeaseHold {
         record,
         revision: result.revision,
         stopByMs: this.#stopBy(sentAtMs),
+        renewedAtMs: sentAtMs,
         isLost: false,
         sentAtMs: new Map(),
         lastSequence: record.sequence,
@@ -305,6 +313,7 @@ export class LeaseHold {
     for (const sequence of held.sentAtMs.keys()) {
       if (sequence <= record.sequence) held.sentAtMs.delete(sequence)
     }
+    held.renewedAtMs = sentAtMs
     this.#extend(held, sentAtMs)
     if (isStateChanged) this.#changed()
   }

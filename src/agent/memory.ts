@@ -21,6 +21,8 @@ export type Memory = {
   lastWalsenders: readonly Walsender[]
   /** As last written to disk by this agent. */
   config: ServerConfig | null
+  /** The postmaster has read a closed gate, and the sessions from before were ended. */
+  isShut: boolean
   /** Clients may be routed here (with the lease and the server's role besides). */
   isOpen: boolean
   election: {
@@ -67,6 +69,7 @@ export function emptyMemory(clock: Clock): Memory {
     serverSilentSinceMs: null,
     lastWalsenders: [],
     config: null,
+    isShut: false,
     isOpen: false,
     election: null,
     gateLsn: null,

@@ -168,6 +168,7 @@ export function upstreamTo(node: Node, source: NodeLayout): Upstream {
 
 /** Writes the server's configuration and remembers it. */
 export async function configure(node: Node, config: ServerConfig): Promise<void> {
+  if (config.gate === 'open') node.memory.isShut = false
   await dataOf(node).postgres.configure(config)
   node.memory.config = config
 }

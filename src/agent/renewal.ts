@@ -41,7 +41,13 @@ export async function keepRenewing(
       await waker.wait(plan.ttlMs)
       continue
     }
-    const startedAtMs = clock.monotonicMs()
+    // Any other write under the lease has renewed it as well.
+    const dueAtMs = (leaseHold.renewedAtMs() ?? 0) + plan.renewMs
+    const earlyMs = dueAtMs - clock.monotonicMs()
+    if (earlyMs > 0) {
+      await clock.sleep(earlyMs, signal)
+      continue
+    }
     const outcome = await leaseHold.write({})
     if (outcome === 'unknown') {
       const leftMs = tenure.stopByMs - clock.monotonicMs()
@@ -50,8 +56,7 @@ export async function keepRenewing(
       await clock.sleep(retryMs, signal)
       continue
     }
-    const spentMs = clock.monotonicMs() - startedAtMs
-    await clock.sleep(Math.max(retryMs, plan.renewMs - spentMs), signal)
+    if (outcome !== 'done') await clock.sleep(retryMs, signal)
   }
 }
 

@@ -3,7 +3,7 @@
 import { noControl } from '../core/control.ts'
 import type { Epoch, SystemId } from '../core/names.ts'
 import type { NodeReport, NodeState } from '../core/node-report.ts'
-import { reportFingerprint } from '../core/node-report.ts'
+import { reportFingerprint, vitalFingerprint } from '../core/node-report.ts'
 import { lagBytes } from '../core/lsn.ts'
 import type { AgentStatus, LeaseStatus, RoleAnswer } from '../ports/agent-api.ts'
 import { StoreUnavailableError } from '../ports/cluster-store.ts'
@@ -170,29 +170,46 @@ export function statusOf(node: Node): AgentStatus {
   }
 }
 
-/** Publishes the report when something in it changed that others act on, and at least once a period. */
+/**
+ * What others do not act on waits this long, so that what happens at once is told at once: a failover
+ * changes a dozen things on each node, and each write would cost every node a look.
+ */
+const gatherMs = 250
+
+/**
+ * Publishes the report at once when something in it changed that others act on, soon when something
+ * changed that people look at, and at least once a period; events go with the latter two.
+ */
 export async function keepReporting(node: Node, signal: AbortSignal): Promise<void> {
   const { ports, layout, chronicle, reportWaker } = node
   const { clock, store } = ports
   const periodMs = Math.max(2000, layout.plan.renewMs * 4)
-  let published = ''
+  let published = { all: '', vital: '' }
   let publishedAtMs = clock.monotonicMs() - periodMs
+  let changedAtMs: number | null = null
   while (!signal.aborted) {
+    const nowMs = clock.monotonicMs()
     const report = reportOf(node)
-    const fingerprint = reportFingerprint(report)
-    const isDue = clock.monotonicMs() - publishedAtMs >= periodMs
+    const seen = { all: reportFingerprint(report), vital: vitalFingerprint(report) }
+    if (seen.all !== published.all || chronicle.hasPending()) changedAtMs ??= nowMs
+    const isGathered = changedAtMs !== null && nowMs - changedAtMs >= gatherMs
+    const isDue = nowMs - publishedAtMs >= periodMs
     try {
-      if (isDue || fingerprint !== published) {
+      if (isDue || seen.vital !== published.vital || (isGathered && seen.all !== published.all)) {
         await store.publish(report, layout.plan.storeAttemptMs)
-        published = fingerprint
-        publishedAtMs = clock.monotonicMs()
+        published = seen
+        publishedAtMs = nowMs
       }
-      await chronicle.flush(store, layout.plan.storeAttemptMs * 2)
+      if (isDue || isGathered) {
+        await chronicle.flush(store, layout.plan.storeAttemptMs * 2)
+        changedAtMs = null
+      }
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
       await clock.sleep(layout.plan.renewMs, signal)
       continue
     }
-    await reportWaker.wait(periodMs)
+    const nextAtMs = changedAtMs === null ? publishedAtMs + periodMs : changedAtMs + gatherMs
+    await reportWaker.wait(Math.max(1, nextAtMs - clock.monotonicMs()))
   }
 }

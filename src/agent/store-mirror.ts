@@ -2,7 +2,7 @@
 // revision: the clock of everybody who is not the holder (safety.md 2.1).
 
 import type { MonotonicMs } from '../core/names.ts'
-import { reportFingerprint } from '../core/node-report.ts'
+import { vitalFingerprint } from '../core/node-report.ts'
 import type { StoreView, Versioned } from '../core/store-view.ts'
 import { emptyStoreView } from '../core/store-view.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -88,7 +88,7 @@ function isSignificant(before: StoreView, after: StoreView): boolean {
     const old = before.reports.get(name)
     if (old === undefined) return true
     if (old.revision !== report.revision) {
-      if (reportFingerprint(old.value) !== reportFingerprint(report.value)) return true
+      if (vitalFingerprint(old.value) !== vitalFingerprint(report.value)) return true
     }
   }
   return false

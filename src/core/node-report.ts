@@ -45,7 +45,19 @@ export type NodeReport = {
   readonly reportedAtMs: WallClockMs
 }
 
-/** The part of a report whose change must be published at once; the rest may wait for the period. */
+/** The part of a report that decisions of other nodes rest on: its change is published at once. */
+export function vitalFingerprint(report: NodeReport): string {
+  return JSON.stringify([
+    report.incarnation,
+    report.isPrimary,
+    report.epoch,
+    report.promise,
+    report.isEvidence,
+    report.isPrimary ? report.position?.timeline : null,
+  ])
+}
+
+/** The part whose change people should see soon; the rest may wait for the period. */
 export function reportFingerprint(report: NodeReport): string {
   return JSON.stringify([
     report.incarnation,

@@ -72,6 +72,8 @@ export interface Postgres {
    * session cannot tell: one that has an earlier reload before it reads the newest file, and shows it.
    */
   reloadedSyncSetting(deadlineMs: number): Promise<string>
+  /** The gate by which the postmaster judges every connection that comes from now on. */
+  reloadedGate(deadlineMs: number): Promise<ServerConfig['gate']>
   /** Writes a record of our own, flushed locally, and returns the position behind it. Waits for nobody. */
   markWal(deadlineMs: number): Promise<Lsn>
   /** 2.4 step 2a: makes a commit of our own and says whether it waits for synchronous commit. */

@@ -110,16 +110,24 @@ function directories(story: Story): void {
 }
 
 function primaries(story: Story): void {
-  story('a closed gate → nobody gets in; opened by reload → clients do', async (harness) => {
-    const node = await startedPrimary(harness, empty, 'closed')
-    expect(await harness.commit(node, waitsMs)).toBe('refused')
-    await node.postgres.configure({ ...open, sync: empty })
-    await harness.until(
-      'a client gets in',
-      () => harness.commit(node, waitsMs),
-      (outcome) => outcome === 'acknowledged',
-    )
-  })
+  story(
+    'a closed gate → nobody gets in; opened and closed by reload → as the postmaster has read',
+    async (harness) => {
+      const node = await startedPrimary(harness, empty, 'closed')
+      expect(await node.postgres.reloadedGate(amplyMs)).toBe('closed')
+      expect(await harness.commit(node, waitsMs)).toBe('refused')
+      for (const gate of ['open', 'closed'] as const) {
+        await node.postgres.configure({ upstream: null, sync: empty, gate })
+        await harness.until(
+          `the postmaster has read that the gate is ${gate}`,
+          () => node.postgres.reloadedGate(amplyMs),
+          (read) => read === gate,
+        )
+        const expected = gate === 'open' ? 'acknowledged' : 'refused'
+        expect(await harness.commit(node, waitsMs)).toBe(expected)
+      }
+    },
+  )
 
   story('a list that nobody satisfies → commits wait, are counted, and are let go', async (h) => {
     const node = await startedPrimary(h, empty)

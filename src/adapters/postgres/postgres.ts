@@ -34,6 +34,7 @@ import {
 import { adoptStagedDirectory, exists, inspectDirectory, replaceByClone } from './data-directory.ts'
 import { keepWalFrom } from './diverged-wal.ts'
 import { EndOfWal, hasRecordAt } from './end-of-wal.ts'
+import { knock } from './gate-probe.ts'
 import { initialiseStaged } from './initialise.ts'
 import { LogWatch } from './log-watch.ts'
 import { Observer } from './observe.ts'
@@ -303,6 +304,10 @@ class LocalPostgres implements PostgresAdapter {
       first.disconnect()
       second.disconnect()
     }
+  }
+
+  reloadedGate(deadlineMs: number): Promise<'open' | 'closed'> {
+    return knock(this.#options, deadlineMs)
   }
 
   markWal(deadlineMs: number): Promise<Lsn> {

@@ -162,7 +162,8 @@ export class Session {
   }
 }
 
-function classifyFailure(error: unknown): SessionError {
+/** What an error of the client library means. */
+export function classifyFailure(error: unknown): SessionError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : null
   if (code === 'ECONNREFUSED' || code === 'ENOENT') {
     return new SessionError('unreachable', null, 'PostgreSQL does not listen', error)

@@ -31,8 +31,10 @@ import { backOff, fail } from './start.ts'
 
 /** Longest time a promotion may take before the node gives up; replay backlog is the only long part. */
 const promoteMsMax = 60_000
-/** Pause between two looks while WAL is fetched or a reload is awaited. */
+/** Pause between two looks while WAL is fetched. */
 const pollMs = 10
+/** Pause between two knocks at the gate; the postmaster reads its files in a millisecond or two. */
+const gatePollMs = 3
 
 /** Asks every data node, this one included, to seal for the epoch. Answers wake the loop. */
 export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
@@ -156,7 +158,12 @@ export async function recordElection(
     timelines: [...old.timelines, { timeline, epoch: action.epoch }],
   }
   const operands = releaseOperands(node)
-  const outcome = await leaseHold.write({ sync: { expected: record.revision, value } })
+  // What comes next needs a closed gate; whoever loses here opens it again when it follows.
+  const [outcome] = await Promise.all([
+    leaseHold.write({ sync: { expected: record.revision, value } }),
+    // The promotion tries again, and says why when it cannot.
+    node.lock.run(() => shutReadersOut(node)).catch(() => undefined),
+  ])
   if (outcome !== 'done') return
   chronicle.say({
     kind: 'elected',
@@ -205,12 +212,12 @@ export async function promote(
       gate: 'closed',
     })
     // Independent of each other, and a failover waits for all of them.
-    const [isShut, isArmed] = await Promise.all([
-      shutReadersOut(node, action.record.target),
+    const [, isArmed] = await Promise.all([
+      shutReadersOut(node),
       leaseHold.arm(),
       ports.localState.save({ primaryEpoch: action.epoch }),
     ])
-    if (!isShut || !isArmed) return null
+    if (!memory.isShut || !isArmed) return null
     memory.startedBy = 'promotion'
     memory.isListFresh = true
     memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn
@@ -248,21 +255,24 @@ export async function promote(
 /**
  * Clients may have been reading here. The gate counts only when the postmaster has read that it is
  * closed, and sessions from before would live on into the new primary, where they can write (2.5).
- * @returns false when the postmaster has not read it in time
+ * `memory.isShut` tells whether it was done in time.
  */
-async function shutReadersOut(node: Node, target: SyncList): Promise<boolean> {
-  const { clock } = node.ports
-  const { ttlMs } = node.layout.plan
+async function shutReadersOut(node: Node): Promise<void> {
+  const { memory, layout, ports } = node
   const { postgres } = dataOf(node)
+  const { clock } = ports
+  const { ttlMs } = layout.plan
+  if (memory.isShut || memory.server.kind !== 'standby' || !isDetached(node)) return
+  if (memory.config?.gate !== 'closed') {
+    await configure(node, { upstream: null, sync: { kind: 'nobody' }, gate: 'closed' })
+  }
   const untilMs = clock.monotonicMs() + ttlMs
-  // The list and the gate are read together: the list that this very reload brings tells of both.
-  const wanted = renderSyncSetting({ kind: 'list', list: target })
-  while ((await postgres.reloadedSyncSetting(ttlMs)) !== wanted) {
-    if (clock.monotonicMs() >= untilMs) return false
-    await clock.sleep(pollMs)
+  while ((await postgres.reloadedGate(ttlMs)) !== 'closed') {
+    if (clock.monotonicMs() >= untilMs) return
+    await clock.sleep(gatePollMs)
   }
   await postgres.terminateClients(ttlMs)
-  return true
+  memory.isShut = true
 }
 
 /** Whether this standby surely receives nothing and will not begin to. */
