@@ -95,6 +95,12 @@ export const expectations: readonly Expectation[] = [
     seed: 1,
     invariants: ['I3'],
   },
+  {
+    protection: 'readers-shut-out',
+    scenario: 'a promotion shows what was waiting',
+    seed: 137,
+    invariants: ['I3'],
+  },
   { protection: 'first-record', scenario: 'the gate at the fork', seed: 1, invariants: ['I3'] },
   {
     protection: 'empty-list-proves-nothing',

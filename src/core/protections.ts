@@ -25,6 +25,7 @@ export const protectionNames = [
   'clone-keeps-promise', // [clone_promise] the promise file survives a clone (simulated disk)
   'gate', // [nogate] clients get in only behind the gate
   'gate-after-promotion', // [gate_restart_only]
+  'readers-shut-out', // who read on a standby has to leave before its promotion
   'first-record', // [pfork] P and the gate lie behind the first record of the new timeline
   'empty-list-proves-nothing', // [emptyk1]
   'sealed-resume', // [resumeunsealed] the owner clears its upstream before it resumes

@@ -258,10 +258,11 @@ export async function promote(
  * `memory.isShut` tells whether it was done in time.
  */
 async function shutReadersOut(node: Node): Promise<void> {
-  const { memory, layout, ports } = node
+  const { memory, layout, ports, protections } = node
   const { postgres } = dataOf(node)
   const { clock } = ports
   const { ttlMs } = layout.plan
+  memory.isShut ||= !protections['readers-shut-out']
   if (memory.isShut || memory.server.kind !== 'standby' || !isDetached(node)) return
   if (memory.config?.gate !== 'closed') {
     await configure(node, { upstream: null, sync: { kind: 'nobody' }, gate: 'closed' })
