@@ -1,5 +1,6 @@
 // Short visits to another server as the replication role: who it is, and whether pg_rewind can read it.
 
+import { Socket } from 'node:net'
 import pg from 'pg'
 import type { SystemId, TimelineId } from '../../core/names.ts'
 import { parseLsn, type Lsn } from '../../core/lsn.ts'
@@ -10,13 +11,23 @@ import { roles, type PostgresOptions } from './options.ts'
 
 export type Server = { readonly host: string; readonly port: number }
 
+type VisitOptions = {
+  /** Longest time for connecting, and for one answer. */
+  readonly deadlineMs: number
+  readonly isReplication?: boolean
+  /** Ends the visit at once, also in the middle of a query. */
+  readonly signal?: AbortSignal
+}
+
+const connectMsMax = 10_000
+
 async function visit<Result>(
   options: PostgresOptions,
   server: Server,
-  isReplication: boolean,
-  deadlineMs: number,
+  { deadlineMs, isReplication = false, signal }: VisitOptions,
   use: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
+  const socket = new Socket()
   const config = {
     host: server.host,
     port: server.port,
@@ -24,23 +35,34 @@ async function visit<Result>(
     password: options.secrets.replication,
     database: 'postgres',
     application_name: `pgherd_visit ${options.node}`,
-    connectionTimeoutMillis: deadlineMs,
+    connectionTimeoutMillis: Math.min(deadlineMs, connectMsMax),
     query_timeout: deadlineMs,
+    stream: () => socket,
     // Understood by the library, missing in its types.
     ...(isReplication ? { replication: 'true' } : {}),
   }
   const client = new pg.Client(config)
   client.on('error', () => undefined)
+  const abort = (): void => {
+    socket.destroy()
+  }
+  signal?.addEventListener('abort', abort, { once: true })
+  const where = `${server.host}:${String(server.port)}`
   try {
+    if (signal?.aborted === true)
+      throw new PostgresError('timeout', `${where} is not asked any more`)
     await client.connect()
     return await use(client)
   } catch (error) {
     if (error instanceof PostgresError) throw error
-    const where = `${server.host}:${String(server.port)}`
+    if (signal?.aborted === true) {
+      throw new PostgresError('timeout', `the visit to ${where} was aborted`, { cause: error })
+    }
     throw new PostgresError('failed', `${where} does not answer: ${messageOf(error)}`, {
       cause: error,
     })
   } finally {
+    signal?.removeEventListener('abort', abort)
     // Politely, but without waiting for a server that may be silent.
     void client.end().catch(() => undefined)
   }
@@ -52,7 +74,7 @@ export async function identifyServer(
   server: Server,
   deadlineMs: number,
 ): Promise<{ readonly systemId: SystemId; readonly timeline: TimelineId; readonly lsn: Lsn }> {
-  return visit(options, server, true, deadlineMs, async (client) => {
+  return visit(options, server, { isReplication: true, deadlineMs }, async (client) => {
     const result = await client.query<Record<string, unknown>>('IDENTIFY_SYSTEM')
     const row = result.rows[0]
     if (row === undefined) throw new PostgresError('failed', 'IDENTIFY_SYSTEM answered nothing')
@@ -65,12 +87,14 @@ export async function identifyServer(
 }
 
 const pollMs = 100
+/** A checkpoint writes every changed page: with much memory and slow disks that takes minutes. */
+const checkpointMsMax = 600_000
 
 /**
  * Returns when the control file of a primary names its present timeline. Right after a promotion it does
  * not, and pg_rewind (before 16) would find nothing to rewind. From 15 on the checkpoint that changes it is
  * asked for; 14 comes to it by itself after a promotion.
- * @throws PostgresError
+ * @throws PostgresError `timeout` when `signal` aborts
  */
 export async function awaitCheckpointedTimeline(
   options: PostgresOptions,
@@ -78,57 +102,68 @@ export async function awaitCheckpointedTimeline(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const deadlineMs = 10_000
-  while (!signal.aborted) {
-    const isCurrent = await visit(options, server, false, deadlineMs, async (client) => {
-      const { rows } = await client.query<{ on_disk: number; present: string | null }>(
-        `select timeline_id as on_disk,
-           case when not pg_is_in_recovery()
-             then substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end as present
-         from pg_control_checkpoint()`,
-      )
-      const row = rows[0]
-      if (row === undefined) throw new PostgresError('failed', 'the source says nothing')
-      if (row.present === null) throw new PostgresError('refused', 'the source is no primary')
-      if (row.on_disk === Number.parseInt(row.present, 16)) return true
-      if (options.binaries.version.major >= 15) await client.query('checkpoint')
-      return false
-    })
-    if (isCurrent) return
-    await clock.sleep(pollMs, signal)
-  }
-  throw new PostgresError('timeout', 'aborted before the source was ready for pg_rewind')
+  const mayAsk = options.binaries.version.major >= 15
+  await visit(options, server, { deadlineMs: checkpointMsMax, signal }, async (client) => {
+    if (await isTimelineOnDisk(client)) return
+    if (mayAsk) await client.query('checkpoint')
+    while (!(await isTimelineOnDisk(client))) {
+      await clock.sleep(pollMs, signal)
+      signal.throwIfAborted()
+    }
+  })
+}
+
+async function isTimelineOnDisk(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ on_disk: number; present: string | null }>(
+    `select timeline_id as on_disk,
+       case when not pg_is_in_recovery()
+         then substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end as present
+     from pg_control_checkpoint()`,
+  )
+  const row = rows[0]
+  if (row === undefined) throw new PostgresError('failed', 'the source says nothing')
+  if (row.present === null) throw new PostgresError('refused', 'the source is no primary')
+  return row.on_disk === Number.parseInt(row.present, 16)
+}
+
+/** What can be read of a primary during one visit. */
+export type SourceReader = {
+  /** How far it has flushed its WAL. @throws PostgresError */
+  flushedLsn(): Promise<Lsn>
+  /**
+   * Part of a file, as pg_rewind reads it.
+   * @param name from the data directory on
+   * @throws PostgresError also when the file is shorter
+   */
+  file(name: string, offset: number, length: number): Promise<Buffer>
 }
 
 const fileDeadlineMs = 10_000
 
-/** How far a primary has flushed its WAL. @throws PostgresError */
-export async function readFlushedLsn(options: PostgresOptions, server: Server): Promise<Lsn> {
-  return visit(options, server, false, fileDeadlineMs, async (client) => {
-    const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_flush_lsn() as lsn')
-    return parseLsn(rows[0]?.lsn ?? '')
-  })
-}
-
-/**
- * Part of a file in another server's data directory, as pg_rewind reads it.
- * @param name from the data directory on
- * @throws PostgresError also when the file is shorter
- */
-export async function readServerFile(
+/** Reads whatever `use` asks for, over one connection. @throws PostgresError */
+export async function readSource<Result>(
   options: PostgresOptions,
   server: Server,
-  name: string,
-  offset: number,
-  length: number,
-): Promise<Buffer> {
-  return visit(options, server, false, fileDeadlineMs, async (client) => {
-    const { rows } = await client.query<{ bytes: Buffer | null }>(
-      'select pg_read_binary_file($1, $2, $3, true) as bytes',
-      [name, offset, length],
-    )
-    const bytes = rows[0]?.bytes ?? null
-    if (bytes?.length === length) return bytes
-    throw new PostgresError('failed', `the source has no ${name} of that length`)
-  })
+  signal: AbortSignal,
+  use: (source: SourceReader) => Promise<Result>,
+): Promise<Result> {
+  return visit(options, server, { deadlineMs: fileDeadlineMs, signal }, (client) =>
+    use({
+      async flushedLsn() {
+        const { rows } = await client.query<{ lsn: string }>(
+          'select pg_current_wal_flush_lsn() as lsn',
+        )
+        return parseLsn(rows[0]?.lsn ?? '')
+      },
+      async file(name, offset, length) {
+        const { rows } = await client.query<{ bytes: Buffer | null }>(
+          'select pg_read_binary_file($1, $2, $3, true) as bytes',
+          [name, offset, length],
+        )
+        const bytes = rows[0]?.bytes ?? null
+        if (bytes?.length === length) return bytes
+        throw new PostgresError('failed', `the source has no ${name} of that length`)
+      },
+    }),
+  )
 }

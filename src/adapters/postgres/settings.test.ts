@@ -111,6 +111,21 @@ test('dynamic.conf of a standby: the password stays in the passfile', () => {
   expect(text).not.toContain(options.secrets.replication)
 })
 
+test('dynamic.conf of a standby of nobody: it keeps the WAL that pg_rewind may ask for', () => {
+  const text = renderDynamicSettings(options, {
+    upstream: null,
+    sync: { kind: 'nobody' },
+    gate: 'closed',
+  })
+  expect(text).toMatchInlineSnapshot(`
+    "primary_conninfo = ''
+    primary_slot_name = ''
+    synchronous_standby_names = 'ANY 1 (pgherd_nobody)'
+    wal_keep_size = '1TB'
+    "
+  `)
+})
+
 test('dynamic.conf of a primary', () => {
   const list = makeList(1, [
     incarnationOf(asNodeName('pg-0'), '11111111'),

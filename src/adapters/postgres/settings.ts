@@ -153,6 +153,13 @@ export function renderStaticSettings(options: PostgresOptions): string {
   ].join('\n')
 }
 
+/**
+ * A standby of nobody removes no WAL. It may have to be rewound, and pg_rewind reads the WAL back to the
+ * last checkpoint before the fork; its own recovery must not have taken that away. It receives nothing
+ * that could fill the disk.
+ */
+export const keptWithoutUpstream = '1TB'
+
 /** dynamic.conf: what a running server takes over by reload. */
 export function renderDynamicSettings(options: PostgresOptions, config: ServerConfig): string {
   const { upstream } = config
@@ -160,6 +167,9 @@ export function renderDynamicSettings(options: PostgresOptions, config: ServerCo
     primary_conninfo: upstream === null ? '' : renderUpstream(options, upstream),
     primary_slot_name: upstream?.slotName ?? '',
     synchronous_standby_names: renderSyncSetting(config.sync),
+    ...(upstream === null && config.sync.kind === 'nobody'
+      ? { wal_keep_size: keptWithoutUpstream }
+      : {}),
   })}\n`
 }
 

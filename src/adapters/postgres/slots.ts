@@ -14,7 +14,7 @@ type Slot = {
 
 /**
  * Makes missing slots for `nodes` and drops pgherd's slots for others. A slot that has lost its WAL to
- * the cap is made anew. On a standby, where nobody moves the slots, they are moved along with replay,
+ * the cap is made anew, and so is, on a primary, one that holds none. On a standby, where nobody moves the slots, they are moved along with replay,
  * so that they hold no WAL back.
  * @throws SessionError
  */
@@ -45,7 +45,12 @@ export async function applySlots(
           },
         ],
   )
-  const dropped = slots.filter((slot) => !slot.isActive && (slot.isLost || !wanted.has(slot.name)))
+  // Made while this was a standby and never used: on a primary it would hold nothing back for a node
+  // that is away, which could then come back by a copy only.
+  const isUseless = (slot: Slot): boolean => slot.isLost || (!isStandby && !slot.hasRestart)
+  const dropped = slots.filter(
+    (slot) => !slot.isActive && (isUseless(slot) || !wanted.has(slot.name)),
+  )
   const kept = new Set(slots.filter((slot) => !dropped.includes(slot)).map((slot) => slot.name))
   for (const slot of dropped) {
     await session.query('select pg_drop_replication_slot($1)', [slot.name], deadlineMs)

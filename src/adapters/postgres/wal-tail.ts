@@ -6,18 +6,21 @@ import { open, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { lagBytes, type Lsn } from '../../core/lsn.ts'
 import type { TimelineId } from '../../core/names.ts'
+import { syncDirectory } from '../../host/files.ts'
 import type { Clock } from '../../ports/clock.ts'
+import { PostgresError } from '../../ports/postgres.ts'
 import { readControlData } from './controldata.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
-import { readFlushedLsn, readServerFile, type Server } from './remote-session.ts'
+import { readSource, type Server, type SourceReader } from './remote-session.ts'
 import { segmentName } from './timeline-files.ts'
 
 const pageBytes = 8192
-const chunkBytes = 1024 * 1024
+/** Read at once. A primary under load writes hundreds of megabytes while pg_rewind is at work. */
+const chunkBytes = 4 * 1024 * 1024
 const pollMs = 10
 
 /**
- * Completes the WAL of a directory that pg_rewind has just left.
+ * Completes the WAL of a directory that pg_rewind has just left. Returns when it is on disk.
  * @param from what the source had flushed before pg_rewind began: everything below was copied whole
  * @throws PostgresError when the source does not answer, or has removed the WAL meanwhile
  */
@@ -32,17 +35,30 @@ export async function fetchWalTail(
   const control = await readControlData(options.binaries.directory, data, options.runAs)
   const { minRecoveryLsn, minRecoveryTimeline, walSegmentBytes } = control
   if (lagBytes(minRecoveryLsn, from) === 0) return
-  // It is the end of what was inserted; what is not flushed is not in the files yet.
-  while (lagBytes(minRecoveryLsn, await readFlushedLsn(options, source)) > 0) {
+  const walDirectory = path.join(data, 'pg_wal')
+  const firstPage = Math.floor(from / pageBytes) * pageBytes
+  await readSource(options, source, signal, async (reader) => {
+    await awaitFlushed(reader, minRecoveryLsn, clock, signal)
+    for (const part of partsOf(firstPage, minRecoveryLsn, walSegmentBytes)) {
+      signal.throwIfAborted()
+      const name = segmentNameAt(minRecoveryTimeline, part.position, walSegmentBytes)
+      const bytes = await reader.file(`pg_wal/${name}`, part.offset, part.length)
+      await writeInto(options, path.join(walDirectory, name), part, bytes, walSegmentBytes)
+    }
+  })
+  await syncDirectory(walDirectory)
+}
+
+/** `until` is the end of what was inserted; what is not flushed is not in the files yet. */
+async function awaitFlushed(
+  reader: SourceReader,
+  until: Lsn,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  while (lagBytes(until, await reader.flushedLsn()) > 0) {
     signal.throwIfAborted()
     await clock.sleep(pollMs, signal)
-  }
-  const firstPage = Math.floor(from / pageBytes) * pageBytes
-  for (const part of partsOf(firstPage, minRecoveryLsn, walSegmentBytes)) {
-    signal.throwIfAborted()
-    const name = segmentNameAt(minRecoveryTimeline, part.position, walSegmentBytes)
-    const bytes = await readServerFile(options, source, `pg_wal/${name}`, part.offset, part.length)
-    await writeInto(options, path.join(data, 'pg_wal', name), part.offset, bytes, walSegmentBytes)
   }
 }
 
@@ -57,6 +73,8 @@ export type WalPart = {
   /** The same, in its segment. */
   readonly offset: number
   readonly length: number
+  /** Nothing more of this segment follows. */
+  readonly isLastOfSegment: boolean
 }
 
 /** Whole pages from `first` until `until` is covered, cut at segments and into readable chunks. */
@@ -66,7 +84,8 @@ export function partsOf(first: number, until: number, segmentBytes: number): rea
   for (let position = first; position < end;) {
     const offset = position % segmentBytes
     const length = Math.min(chunkBytes, segmentBytes - offset, end - position)
-    parts.push({ position, offset, length })
+    const isLastOfSegment = offset + length === segmentBytes || position + length === end
+    parts.push({ position, offset, length, isLastOfSegment })
     position += length
   }
   return parts
@@ -75,7 +94,7 @@ export function partsOf(first: number, until: number, segmentBytes: number): rea
 async function writeInto(
   options: PostgresOptions,
   file: string,
-  offset: number,
+  part: WalPart,
   bytes: Buffer,
   segmentBytes: number,
 ): Promise<void> {
@@ -83,11 +102,12 @@ async function writeInto(
   try {
     const { runAs } = options
     if (runAs !== null) await handle.chown(runAs.uid, runAs.gid)
-    await handle.write(bytes, 0, bytes.length, offset)
+    const { bytesWritten } = await handle.write(bytes, 0, bytes.length, part.offset)
+    if (bytesWritten !== bytes.length) throw new PostgresError('failed', `${file}: no room`)
     // A segment always has its full size; what was not written is zero and ends the reading.
     const { size } = await handle.stat()
     if (size < segmentBytes) await handle.truncate(segmentBytes)
-    await handle.sync()
+    if (part.isLastOfSegment) await handle.sync()
   } finally {
     await handle.close()
   }

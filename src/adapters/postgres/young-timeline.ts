@@ -5,7 +5,7 @@ import path from 'node:path'
 import { readControlData } from './controldata.ts'
 import { placeSignalFiles } from './data-directory.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
-import { renderArguments } from './settings.ts'
+import { keptWithoutUpstream, renderArguments } from './settings.ts'
 import { runTool } from './tools.ts'
 
 /** From this major version on pg_rewind takes the younger of both timelines by itself. */
@@ -31,7 +31,13 @@ export async function checkpointYoungTimeline(
   await placeSignalFiles(data, 'primary', runAs)
   await runTool({
     program: path.join(binaries.directory, 'postgres'),
-    args: ['--single', ...renderArguments(options, control.minimums), 'postgres'],
+    args: [
+      '--single',
+      ...renderArguments(options, control.minimums),
+      // The checkpoint must not remove what pg_rewind reads: back to the checkpoint before the fork.
+      ...['-c', `wal_keep_size=${keptWithoutUpstream}`],
+      'postgres',
+    ],
     runAs,
     signal: AbortSignal.any([signal, AbortSignal.timeout(recoverMsMax)]),
   })
