@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { createPostgres } from '../../src/adapters/postgres/postgres.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { asEpoch, asTimeline } from '../../src/core/names.ts'
+import type { Lsn } from '../../src/core/lsn.ts'
 import { kinshipOf, type TimelineHistory } from '../../src/core/position.ts'
 import type { PostgresObservation } from '../../src/core/server.ts'
 import { listProcessesWithArgument } from '../../src/host/process-table.ts'
@@ -50,14 +51,29 @@ async function atEnd(node: LabNode) {
   return standbyOf(seen)
 }
 
-/** `a` goes on alone for `commitCount` commits, dies, and `b` is promoted without them. */
-async function diverge(commitCount: number): Promise<TimelineHistory> {
-  const mark = await a.postgres.markWal(1000)
+/** Fills whole segments. @returns a position behind them */
+async function writeSegments(node: LabNode, count: number): Promise<Lsn> {
+  for (let n = 0; n < count; n += 1) {
+    await lab.sql(node, 'insert into kept values (-1)')
+    await lab.sql(node, 'select pg_switch_wal()')
+  }
+  return node.postgres.markWal(1000)
+}
+
+async function awaitReplayed(node: LabNode, mark: Lsn): Promise<void> {
   await waitFor(
-    'b has everything so far',
-    () => b.postgres.observe(1000),
+    `${node.name} has everything so far`,
+    () => node.postgres.observe(1000),
     (look) => standbyOf(look).replayLsn >= mark,
   )
+}
+
+/** `a` goes on alone for `commitCount` commits, dies, and `b` is promoted without them. */
+async function diverge(
+  commitCount: number,
+  { keepSlots } = { keepSlots: true },
+): Promise<TimelineHistory> {
+  await awaitReplayed(b, await a.postgres.markWal(1000))
   await b.postgres.configure(closedAndNobody)
   await atEnd(b)
   const client = await lab.client(a)
@@ -69,7 +85,7 @@ async function diverge(commitCount: number): Promise<TimelineHistory> {
   await b.postgres.promote(asTimeline(3), 10_000)
   await b.postgres.configure(openAndEmpty)
   await lab.sql(b, 'create table new_branch (n int)')
-  await b.postgres.ensureSlots([a.options.node], 1000)
+  if (keepSlots) await b.postgres.ensureSlots([a.options.node], 1000)
   return b.postgres.history(1000)
 }
 
@@ -165,15 +181,12 @@ test('dead before its first checkpoint on a new timeline → rewound all the sam
   await b.postgres.ensureSlots([a.options.node], 1000)
   await lab.follow(a, b)
   await a.postgres.start('standby', 20_000)
-  const mark = await b.postgres.markWal(1000)
-  await waitFor(
-    'a has everything so far',
-    () => a.postgres.observe(1000),
-    (look) => standbyOf(look).replayLsn >= mark,
-  )
+  // More than wal_keep_size since the last checkpoint: what b does next must not remove it.
+  await awaitReplayed(a, await writeSegments(b, 10))
   // b goes on alone and dies; a takes over without what b wrote last.
   await a.postgres.configure(closedAndNobody)
   await atEnd(a)
+  await b.postgres.ensureSlots([], 1000)
   await lab.sql(b, 'insert into kept values (1)')
   await b.postgres.stop('immediate', 5000)
   await b.guard.disarm()
@@ -186,17 +199,30 @@ test('dead before its first checkpoint on a new timeline → rewound all the sam
   await lookAsStandby(b)
   await b.postgres.rewind(lab.upstream(a, b), () => undefined, neverAborted())
   await followAndCompare(b, a)
-  expect(await lab.sql(b, 'select count(*)::int as n from kept')).toEqual([{ n: 0 }])
+  expect(await lab.sql(b, 'select count(*)::int as n from kept where n = 1')).toEqual([{ n: 0 }])
+})
+
+test('slots that were made on a standby hold WAL once its server is primary, or is rewound from', async () => {
+  await b.postgres.ensureSlots([a.options.node], 1000)
+  const held = () =>
+    lab.sql<{ n: number }>(
+      b,
+      'select count(*)::int as n from pg_replication_slots where restart_lsn is not null',
+    )
+  await diverge(1, { keepSlots: false })
+  expect(await held()).toEqual([{ n: 0 }])
+  await a.postgres.rewind(lab.upstream(b, a), () => undefined, neverAborted())
+  expect(await held()).toEqual([{ n: 1 }])
+  await lab.sql(b, `select pg_drop_replication_slot('pgherd_pg_0')`)
+  await lab.sql(b, `select pg_create_physical_replication_slot('pgherd_pg_0')`)
+  expect(await held()).toEqual([{ n: 0 }])
+  await b.postgres.ensureSlots([a.options.node], 1000)
+  expect(await held()).toEqual([{ n: 1 }])
 })
 
 test('commits on two timelines are counted from the fork on', async () => {
   // a: commits on 1, promoted to 2 (its own), commits there; b forks off before all of that.
-  const mark = await a.postgres.markWal(1000)
-  await waitFor(
-    'b has everything so far',
-    () => b.postgres.observe(1000),
-    (look) => standbyOf(look).replayLsn >= mark,
-  )
+  await awaitReplayed(b, await a.postgres.markWal(1000))
   await b.postgres.configure(closedAndNobody)
   const fork = (await atEnd(b)).position.flushLsn
   await lab.sql(a, 'insert into kept values (1)')

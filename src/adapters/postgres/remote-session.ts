@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import pg from 'pg'
 import type { SystemId, TimelineId } from '../../core/names.ts'
 import { parseLsn, type Lsn } from '../../core/lsn.ts'
+import type { Upstream } from '../../core/server.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { PostgresError } from '../../ports/postgres.ts'
@@ -93,17 +94,19 @@ const checkpointMsMax = 600_000
 /**
  * Returns when the control file of a primary names its present timeline. Right after a promotion it does
  * not, and pg_rewind (before 16) would find nothing to rewind. From 15 on the checkpoint that changes it is
- * asked for; 14 comes to it by itself after a promotion.
+ * asked for; 14 comes to it by itself after a promotion. From before that checkpoint on, our slot holds
+ * what this node will have to stream.
  * @throws PostgresError `timeout` when `signal` aborts
  */
 export async function awaitCheckpointedTimeline(
   options: PostgresOptions,
-  server: Server,
+  source: Upstream,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
   const mayAsk = options.binaries.version.major >= 15
-  await visit(options, server, { deadlineMs: checkpointMsMax, signal }, async (client) => {
+  await visit(options, source, { deadlineMs: checkpointMsMax, signal }, async (client) => {
+    await reserveSlot(client, source.slotName)
     if (await isTimelineOnDisk(client)) return
     if (mayAsk) await client.query('checkpoint')
     while (!(await isTimelineOnDisk(client))) {
@@ -111,6 +114,20 @@ export async function awaitCheckpointedTimeline(
       signal.throwIfAborted()
     }
   })
+}
+
+/** A slot made while the server was a standby holds nothing until it is used for the first time. */
+async function reserveSlot(client: pg.Client, name: string): Promise<void> {
+  await client.query(
+    `select pg_drop_replication_slot(slot_name) from pg_replication_slots
+     where slot_name = $1 and not active and restart_lsn is null`,
+    [name],
+  )
+  await client.query(
+    `select pg_create_physical_replication_slot($1, true)
+     where not exists (select from pg_replication_slots where slot_name = $1)`,
+    [name],
+  )
 }
 
 async function isTimelineOnDisk(client: pg.Client): Promise<boolean> {
