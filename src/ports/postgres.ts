@@ -28,6 +28,17 @@ export class PostgresError extends Error {
   }
 }
 
+/**
+ * `rewind` or `clone` failed when the data directory had been changed already, or may have been: what was
+ * known of it before holds no more. After any other error of theirs it is as it was, or `inspect` says
+ * that it is broken.
+ */
+export class DirectoryChangedError extends PostgresError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('failed', message, options)
+  }
+}
+
 export interface Postgres {
   inspect(): Promise<DataDirectory>
   /** Looks at the server. Never throws: what could not be learned is `unknown`. */
@@ -97,7 +108,10 @@ export interface Postgres {
     forkLsn: Lsn | null,
     epoch: Epoch,
   ): Promise<{ readonly path: string; readonly commitCount: number | null }>
-  /** pg_rewind of a cleanly stopped server. The result is a standby. @throws PostgresError */
+  /**
+   * pg_rewind of a cleanly stopped server. The result is a standby.
+   * @throws PostgresError DirectoryChangedError when its end is in doubt
+   */
   rewind(
     source: Upstream,
     onProgress: (progress: CopyProgress) => void,
@@ -105,8 +119,9 @@ export interface Postgres {
   ): Promise<void>
   /**
    * Copies `source` beside the present directory and replaces it only when the copy is complete and
-   * verified; the old one is kept aside until the new one streams (I8).
-   * @throws PostgresError
+   * verified; the old one is kept aside until the new one streams (I8). Once `signal` has aborted, nothing
+   * is replaced any more.
+   * @throws PostgresError DirectoryChangedError when it failed while it replaced
    */
   clone(
     source: Upstream,

@@ -5,6 +5,7 @@ import { chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { DataDirectory } from '../../core/server.ts'
 import { messageOf } from '../../lib/errors.ts'
+import { DirectoryChangedError, PostgresError } from '../../ports/postgres.ts'
 import { isMissing, syncDirectory, writeFileAtomic } from '../../host/files.ts'
 import { isCleanShutdown, readControlData, type ControlData } from './controldata.ts'
 import type { DatabaseUser } from './database-user.ts'
@@ -66,11 +67,34 @@ export async function adoptStagedDirectory(paths: NodePaths): Promise<void> {
   await syncDirectory(paths.nodeDirectory)
 }
 
-/** Puts a complete clone in the place of the data directory, which is kept aside (I8). */
-export async function replaceByClone(paths: NodePaths): Promise<void> {
-  await writeFile(path.join(paths.clone, completeMark), '')
-  await syncDirectory(paths.clone)
-  await finishReplacement(paths)
+/**
+ * Puts a complete clone in the place of the data directory, which is kept aside (I8).
+ * @param signal aborted before the first step: nothing is replaced, now or by whoever looks next
+ * @throws PostgresError `timeout` when aborted; DirectoryChangedError when it failed on the way
+ */
+export async function replaceByClone(paths: NodePaths, signal: AbortSignal): Promise<void> {
+  const aborted = 'the copy was aborted before it took the place of the data directory'
+  if (signal.aborted) throw new PostgresError('timeout', aborted)
+  const mark = path.join(paths.clone, completeMark)
+  try {
+    await writeFile(mark, '')
+    await syncDirectory(paths.clone)
+    if (!isAborted(signal)) {
+      await finishReplacement(paths)
+      return
+    }
+    await rm(mark)
+    await syncDirectory(paths.clone)
+  } catch (error) {
+    const why = `replacing the data directory by its copy failed: ${messageOf(error)}`
+    throw new DirectoryChangedError(why, { cause: error })
+  }
+  throw new PostgresError('timeout', aborted)
+}
+
+/** Asked again after a wait: the compiler would believe the first answer for ever. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted
 }
 
 /**

@@ -382,7 +382,7 @@ class LocalPostgres implements PostgresAdapter {
     await this.#ensureConfiguration()
     await copyServer(this.#options, source, onProgress, signal)
     this.#assertStopped()
-    await this.#withDirectory(() => replaceByClone(this.#paths))
+    await this.#withDirectory(() => replaceByClone(this.#paths, signal))
   }
 
   async discardReplaced(): Promise<void> {

@@ -6,7 +6,8 @@ import path from 'node:path'
 import type { Upstream } from '../../core/server.ts'
 import { syncDirectory, writeFileAtomic } from '../../host/files.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { CopyProgress } from '../../ports/postgres.ts'
+import { DirectoryChangedError, type CopyProgress } from '../../ports/postgres.ts'
+import { messageOf } from '../../lib/errors.ts'
 import { parseProgress } from './base-backup.ts'
 import { placeSignalFiles } from './data-directory.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
@@ -56,7 +57,12 @@ export async function rewindDirectory(
   }
   await fetchWalTail(options, source, from, clock, signal)
   await placeSignalFiles(paths.data, 'standby', options.runAs)
-  await removeMark(paths.rewindMark)
+  try {
+    await removeMark(paths.rewindMark)
+  } catch (error) {
+    const why = `the end of the rewind is in doubt: ${messageOf(error)}`
+    throw new DirectoryChangedError(why, { cause: error })
+  }
 }
 
 async function removeMark(mark: string): Promise<void> {

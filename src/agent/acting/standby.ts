@@ -7,6 +7,7 @@ import { renderLsn } from '../../core/lsn.ts'
 import { comparePositions } from '../../core/position.ts'
 import type { PrimaryView } from '../../core/rejoin.ts'
 import { messageOf } from '../../lib/errors.ts'
+import { DirectoryChangedError } from '../../ports/postgres.ts'
 import type { OperationHandle } from '../operation.ts'
 import type { Node } from '../node.ts'
 import { configure, count, dataOf, ensureIncarnation, upstreamTo } from '../node.ts'
@@ -116,8 +117,10 @@ async function changeDirectory(
   try {
     await change()
   } catch (error) {
-    // Nothing was touched yet: the node is as much evidence as it was.
-    const isUntouched = (await postgres.inspect()).kind === 'present'
+    // When nothing was touched, the node is as much evidence as it was. One that looks whole may also be
+    // the copy that has taken the place of the old.
+    const mayBeAnother = error instanceof DirectoryChangedError
+    const isUntouched = !mayBeAnother && (await postgres.inspect()).kind === 'present'
     if (isUntouched) await ports.localState.save({ suspendedUntil: before })
     throw error
   }
@@ -137,6 +140,22 @@ async function stopForChange(node: Node, primary: PrimaryView): Promise<boolean>
     node.memory.following = null
     return true
   })
+}
+
+/**
+ * Whether the primary answers. One that died during a rewind says nothing about the directory: what was
+ * not written to yet is rewound again when there is a primary, not copied.
+ */
+async function isThere(node: Node, primary: PrimaryView): Promise<boolean> {
+  try {
+    const { timeline } = await dataOf(node).postgres.identify(
+      upstreamTo(node, primary.node),
+      identifyMs,
+    )
+    return timeline === primary.timeline
+  } catch {
+    return false
+  }
 }
 
 /** Keeps the diverged WAL aside, then cuts it off (safety.md 2.5, I8). */
@@ -161,7 +180,10 @@ export function rewind(node: Node, action: ActionOf<'rewind'>, decision: Decisio
     })
     await changeDirectory(node, primary, () =>
       postgres.rewind(upstreamTo(node, primary.node), onProgress, signal),
-    )
+    ).catch(async (error: unknown) => {
+      if (await isThere(node, primary)) memory.rewindFailedEpoch = primary.epoch
+      throw error
+    })
     count(node, 'rewinds')
     chronicle.say({
       kind: 'rewound',
@@ -171,7 +193,6 @@ export function rewind(node: Node, action: ActionOf<'rewind'>, decision: Decisio
     })
   }
   operation.begin('rewind', work, (error) => {
-    memory.rewindFailedEpoch = primary.epoch
     memory.directory = null
     fail(node, `pg_rewind failed: ${messageOf(error)}`)
   })

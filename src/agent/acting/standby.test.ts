@@ -1,0 +1,135 @@
+// What a node still counts for after the change of its directory failed: nothing is evidence that may
+// have become another directory (I11), and a primary that died is no reason for a copy.
+
+import { describe, expect, it, vi } from 'vitest'
+import { layout, node, nodeLayout, systemId } from '../../../test/support/facts.ts'
+import type { Decision } from '../../core/decision.ts'
+import type { LocalStateRecord } from '../../core/local-state.ts'
+import type { Lsn } from '../../core/lsn.ts'
+import type { MonotonicMs, WallClockMs } from '../../core/names.ts'
+import { asEpoch, asTimeline, incarnationOf } from '../../core/names.ts'
+import { allProtections } from '../../core/protections.ts'
+import type { PrimaryView } from '../../core/rejoin.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Postgres } from '../../ports/postgres.ts'
+import { DirectoryChangedError, PostgresError } from '../../ports/postgres.ts'
+import type { AgentPorts, Node } from '../node.ts'
+import { createNode } from '../node.ts'
+import { clone, rewind } from './standby.ts'
+
+const primary: PrimaryView = {
+  node: nodeLayout('pg-0'),
+  epoch: asEpoch(7),
+  timeline: asTimeline(3),
+  history: [],
+  systemId,
+}
+const decision = { kind: 'clone', rule: { id: 'R710', why: '' } } as unknown as Decision
+
+/** A stopped node whose PostgreSQL does what `postgres` says; the rest of it always works. */
+function stoppedNode(postgres: Partial<Postgres>): { node: Node; state: () => LocalStateRecord } {
+  let state: LocalStateRecord = {
+    promise: asEpoch(7),
+    incarnation: incarnationOf(node('pg-1'), 'aaaaaaaa'),
+    systemId,
+    suspendedUntil: null,
+    primaryEpoch: null,
+  }
+  const clock: Clock = {
+    monotonicMs: () => 0 as MonotonicMs,
+    wallClockMs: () => 0 as WallClockMs,
+    sleep: () => Promise.resolve(),
+  }
+  const working = {
+    stop: () => Promise.resolve(),
+    inspect: () =>
+      Promise.resolve({
+        kind: 'present',
+        systemId,
+        isStandby: true,
+        isClean: true,
+        timeline: asTimeline(2),
+      }),
+    identify: () => Promise.resolve({ systemId, timeline: asTimeline(3), lsn: 500 as Lsn }),
+    keepDivergedWal: () => Promise.resolve({ path: 'diverged', commitCount: 1 }),
+  }
+  const ports = {
+    clock,
+    random: { next: () => 0, hex: (length: number) => '0'.repeat(length) },
+    journal: { record: () => undefined, log: () => undefined },
+    localState: {
+      get: () => state,
+      save: (changes: Partial<LocalStateRecord>) => {
+        state = { ...state, ...changes }
+        return Promise.resolve()
+      },
+    },
+    data: { postgres: { ...working, ...postgres }, guard: {} },
+  } as unknown as AgentPorts
+  const options = {
+    layout: layout(),
+    node: node('pg-1'),
+    version: '0',
+    protections: allProtections,
+  }
+  return { node: createNode(ports, options), state: () => state }
+}
+
+async function cloneOn(target: Node): Promise<void> {
+  clone(target, { kind: 'clone', primary }, decision)
+  await vi.waitUntil(() => target.operation.current() === null)
+}
+
+async function rewindOn(target: Node): Promise<void> {
+  rewind(target, { kind: 'rewind', primary, forkLsn: 100 as Lsn }, decision)
+  await vi.waitUntil(() => target.operation.current() === null)
+}
+
+const failingWith = (error: Error) => () => Promise.reject(error)
+
+describe('evidence after a clone that failed', () => {
+  it('nothing was replaced → as much evidence as before', async () => {
+    const { node: target, state } = stoppedNode({
+      clone: failingWith(new PostgresError('failed', 'pg_basebackup failed')),
+    })
+    await cloneOn(target)
+    expect(state().suspendedUntil).toBeNull()
+  })
+
+  it('it may have been replaced → none, although what lies there looks whole', async () => {
+    const { node: target, state } = stoppedNode({
+      clone: failingWith(new DirectoryChangedError('the disk failed while it was replaced')),
+    })
+    await cloneOn(target)
+    expect(state().suspendedUntil).toEqual({ timeline: 3, lsn: null })
+  })
+
+  it('replaced, and the primary is gone → none until it is known how far it must come', async () => {
+    const { node: target, state } = stoppedNode({
+      clone: () => Promise.resolve(),
+      identify: failingWith(new PostgresError('failed', 'no answer')),
+    })
+    await cloneOn(target)
+    expect(state().suspendedUntil).toEqual({ timeline: 3, lsn: null })
+  })
+})
+
+describe('a rewind that failed', () => {
+  const rewindFails = failingWith(new PostgresError('failed', 'pg_rewind failed'))
+
+  it('the primary is there → the directory is to blame: copied next', async () => {
+    const { node: target } = stoppedNode({ rewind: rewindFails })
+    await rewindOn(target)
+    expect(target.memory.rewindFailedEpoch).toBe(7)
+  })
+
+  it('the primary is gone → rewound again when there is one', async () => {
+    const { node: target, state } = stoppedNode({
+      rewind: rewindFails,
+      identify: failingWith(new PostgresError('failed', 'no answer')),
+    })
+    await rewindOn(target)
+    expect(target.memory.rewindFailedEpoch).toBeNull()
+    expect(state().suspendedUntil).toBeNull()
+  })
+})
