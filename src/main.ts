@@ -33,4 +33,6 @@ if (argv[0] === 'supervise') {
       runAgent,
     }),
   })
+  // One that failed may have left a loop or a server running. It must end whole, or nobody starts it again.
+  if (argv[0] === 'agent') process.exit()
 }

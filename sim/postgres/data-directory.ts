@@ -69,6 +69,16 @@ export class SimDataDirectory {
     this.aside = aside
   }
 
+  /**
+   * Before a start as a standby: a promotion that was cut off has left the history of a timeline that
+   * has no record, and the next one would skip its number (half-promotion.ts does this for real).
+   */
+  forgetUnbornTimelines(): void {
+    for (const id of this.historyFiles) {
+      if (id > this.wal.tip.timeline) this.historyFiles.delete(id)
+    }
+  }
+
   /** The machine lost power: of what was not flushed, a random part is gone. */
   losePower(random: SimRandom): void {
     const { flushedCount, count } = this.wal

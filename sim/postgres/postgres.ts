@@ -156,6 +156,7 @@ export class SimPostgres implements Postgres {
       if (parent?.process.isRunning !== true)
         throw new PostgresError('refused', 'there is no guard')
       if (directory.state !== 'present') throw new PostgresError('failed', 'no data directory')
+      if (as === 'standby') directory.forgetUnbornTimelines()
       server = launch(parent, as)
     }
     const started = server

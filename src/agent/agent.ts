@@ -211,7 +211,7 @@ async function turn(
   listChange: ListChange,
   traces: readonly ((trace: DecisionTrace) => void)[],
 ): Promise<number> {
-  await observe(node)
+  if (!node.memory.isSealing) await observe(node)
   await rememberFirstPromise(node)
   await checkBeforeFirstLease(node)
   const facts = factsOf(node)
@@ -257,9 +257,11 @@ function waitAfter(
   if (decision === 'keep-serving') return Math.max(250, timing.renewMs)
   if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs
-  if (situation.lease === 'preparing') return busyMs * 2
+  if (situation.lease === 'preparing') return busyMs * 4
   if (situation.operation === 'running') return timing.renewMs
-  if (situation.lease === 'other' && decision === 'wait') return busyMs * 2
+  if (situation.lease === 'other' && decision === 'wait') {
+    return Math.min(untilLeaseIsFreeMs(facts), timing.renewMs)
+  }
   return Math.min(untilLeaseIsFreeMs(facts), Math.max(500, timing.renewMs * 2))
 }
 

@@ -31,6 +31,8 @@ export type Memory = {
     /** How long each answer took, for people who want to know where the time went. */
     tookMs: Map<NodeName, number>
   } | null
+  /** A seal is looking at the server again and again; the loop need not as well. */
+  isSealing: boolean
   gateLsn: Lsn | null
   startedBy: 'promotion' | 'restart' | null
   /**
@@ -72,6 +74,7 @@ export function emptyMemory(clock: Clock): Memory {
     isShut: false,
     isOpen: false,
     election: null,
+    isSealing: false,
     gateLsn: null,
     startedBy: null,
     isListFresh: false,

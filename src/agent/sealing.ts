@@ -54,9 +54,14 @@ export async function seal(node: Node, request: SealRequest): Promise<SealAnswer
   const operation = node.operation.current()?.name
   if (operation === 'clone' || operation === 'rewind') void node.operation.abort()
   return node.lock.run(async () => {
-    const answer = await stopAcknowledging(node, request.epoch)
-    await promised
-    return answer
+    node.memory.isSealing = true
+    try {
+      const answer = await stopAcknowledging(node, request.epoch)
+      await promised
+      return answer
+    } finally {
+      node.memory.isSealing = false
+    }
   })
 }
 

@@ -75,9 +75,10 @@ export async function applyConfiguration(
     [paths.dynamic, renderDynamicSettings(options, config)],
     [paths.settings, renderStaticSettings(options)],
   ]
+  const present = await Promise.all(files.map(([file]) => readFileIfPresent(file)))
   let hasChanged = false
-  for (const [file, text] of files) {
-    if ((await readFileIfPresent(file)) === text) continue
+  for (const [index, [file, text]] of files.entries()) {
+    if (present[index] === text) continue
     // All of it is compared and written again before any start, so nobody has to wait for the disk here:
     // at a failover that is a tenth of a second.
     await writeFileAtomic(file, text, { mode: 0o600, owner, isSynced: false })

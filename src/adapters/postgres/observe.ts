@@ -73,7 +73,7 @@ export class Observer {
     upstream: Upstream | null | undefined,
     deadlineMs: number,
   ): Promise<Primary | Omit<Standby, 'trouble'>> {
-    const [row] = await this.#session.query(observationSql, [], deadlineMs)
+    const [row] = await this.#session.queryPrepared('look', observationSql, deadlineMs)
     if (row === undefined) throw new RangeError('the server answered with nothing')
     if (row['in_recovery'] === true) return this.#readStandby(row, upstream)
     this.#endOfWal.reset()

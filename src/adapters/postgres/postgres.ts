@@ -168,8 +168,11 @@ class LocalPostgres implements PostgresAdapter {
     const isNewUpstream =
       JSON.stringify(this.#config?.upstream ?? null) !== JSON.stringify(config.upstream)
     if (this.#config === null) await prepareFolders(this.#options)
-    if (await applyConfiguration(this.#options, config)) this.#mustReload = true
-    const overridden = await cleanAutoConf(this.#options)
+    const [hasChanged, overridden] = await Promise.all([
+      applyConfiguration(this.#options, config),
+      cleanAutoConf(this.#options),
+    ])
+    if (hasChanged) this.#mustReload = true
     if (overridden.length > 0) {
       this.#mustReload = true
       this.#log('settings made by ALTER SYSTEM were taken back: pgherd manages them', {

@@ -80,6 +80,19 @@ export class Session {
     })
   }
 
+  /**
+   * Runs one statement that is planned once per connection: for what is asked over and over, where
+   * planning costs more than running.
+   * @param name unique per text
+   * @throws SessionError
+   */
+  async queryPrepared(name: string, sql: string, deadlineMs: number): Promise<readonly Row[]> {
+    return this.#withDeadline(deadlineMs, async ({ client }) => {
+      const { rows } = await client.query<Record<string, unknown>>({ name, text: sql })
+      return rows
+    })
+  }
+
   /** Opens the connection if need be; returns the process id of its backend. @throws SessionError */
   async connect(deadlineMs: number): Promise<number> {
     return this.#withDeadline(deadlineMs, async (open) => open.pid)
