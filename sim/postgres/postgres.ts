@@ -95,7 +95,7 @@ export class SimPostgres implements Postgres {
     }
   }
 
-  async history(_deadlineMs: number): Promise<TimelineHistory> {
+  async history(_timeline: TimelineId): Promise<TimelineHistory> {
     await this.#pause()
     return this.#options.directory.wal.flushedTip.history
   }

@@ -46,6 +46,13 @@ export interface Agent extends AgentApi {
 /** Pause between two looks while something is in transition. */
 const busyMs = 15
 
+/** Longest sleep while a seal has the server; its end wakes the loop. */
+const sealingMs = 100
+
+/** Pause between two looks at what standbys have flushed, for as long as they usually take. */
+const provingMs = 6
+const usualProofMs = 1000
+
 /** Decisions whose result is to be looked at without a pause. */
 const hastyDecisions: readonly DecisionKind[] = [
   'acquire-lease',
@@ -211,7 +218,8 @@ async function turn(
   listChange: ListChange,
   traces: readonly ((trace: DecisionTrace) => void)[],
 ): Promise<number> {
-  if (!node.memory.isSealing) await observe(node)
+  if (node.memory.isSealing) return sealingMs
+  await observe(node)
   await rememberFirstPromise(node)
   await checkBeforeFirstLease(node)
   const facts = factsOf(node)
@@ -219,6 +227,9 @@ async function turn(
   const decision = decide(situation)
   for (const listener of traces) {
     listener({ facts, situation, decision: decision.kind, ruleId: decision.rule.id })
+  }
+  if (node.memory.decision?.kind !== decision.kind) {
+    node.memory.decision = { kind: decision.kind, sinceMs: facts.nowMs }
   }
   let isBusy = false
   for (const action of plan(decision, facts)) {
@@ -253,6 +264,7 @@ function waitAfter(
   isBusy: boolean,
 ): number {
   const { plan: timing } = node.layout
+  if (decision === 'prove-list') return isUsual(node, usualProofMs) ? provingMs : busyMs * 2
   if (isBusy) return busyMs
   if (decision === 'keep-serving') return Math.max(250, timing.renewMs)
   if (hastyDecisions.includes(decision)) return 1
@@ -263,6 +275,12 @@ function waitAfter(
     return Math.min(untilLeaseIsFreeMs(facts), timing.renewMs)
   }
   return Math.min(untilLeaseIsFreeMs(facts), Math.max(500, timing.renewMs * 2))
+}
+
+/** Whether the present decision is not older than `usualMs`. */
+function isUsual(node: Node, usualMs: number): boolean {
+  const sinceMs = node.memory.decision?.sinceMs ?? 0
+  return node.ports.clock.monotonicMs() - sinceMs < usualMs
 }
 
 /** Time until the lease, if it stays unchanged, may be taken. */

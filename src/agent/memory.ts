@@ -2,6 +2,7 @@
 // must not be forgotten is in the local state or in the store.
 
 import type { MemberAnswer } from '../core/candidate.ts'
+import type { DecisionKind } from '../core/decision.ts'
 import type { Following, SwitchoverProgress } from '../core/facts.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { Epoch, Incarnation, MonotonicMs, NodeName } from '../core/names.ts'
@@ -31,7 +32,7 @@ export type Memory = {
     /** How long each answer took, for people who want to know where the time went. */
     tookMs: Map<NodeName, number>
   } | null
-  /** A seal is looking at the server again and again; the loop need not as well. */
+  /** A seal changes the server and looks at it again and again: the loop waits for its end. */
   isSealing: boolean
   gateLsn: Lsn | null
   startedBy: 'promotion' | 'restart' | null
@@ -55,6 +56,8 @@ export type Memory = {
   /** What `status` says about this node when the observation alone does not tell. */
   stage: { state: NodeState; detail: string | null } | null
   loopedAtMs: MonotonicMs
+  /** What the loop decides at present, and since when without a break. */
+  decision: { readonly kind: DecisionKind; readonly sinceMs: MonotonicMs } | null
   /** What the reporting loop was last woken for. */
   reportedFingerprint: string
   counters: Record<string, number>
@@ -91,6 +94,7 @@ export function emptyMemory(clock: Clock): Memory {
     leaderMovedAtMs: null,
     stage: null,
     loopedAtMs: nowMs,
+    decision: null,
     reportedFingerprint: '',
     counters: {},
   }

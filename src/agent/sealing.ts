@@ -61,6 +61,7 @@ export async function seal(node: Node, request: SealRequest): Promise<SealAnswer
       return answer
     } finally {
       node.memory.isSealing = false
+      node.waker.notify()
     }
   })
 }

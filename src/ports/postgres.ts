@@ -75,8 +75,8 @@ export interface Postgres {
    * @returns the timeline it really got; the caller verifies it
    */
   promote(timeline: TimelineId, deadlineMs: number): Promise<TimelineId>
-  /** Branches that lead to the present timeline, from the history file. */
-  history(deadlineMs: number): Promise<TimelineHistory>
+  /** Branches that lead to `timeline`, which the server is on, from its history file. */
+  history(timeline: TimelineId): Promise<TimelineHistory>
 
   /**
    * `synchronous_standby_names` as the postmaster has read it, with the signal sent to every process. A

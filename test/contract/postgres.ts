@@ -157,7 +157,7 @@ function primaries(story: Story): void {
     expect(second).toBeGreaterThan(first)
     const look = await postgres.observe(amplyMs)
     expect(look.kind === 'primary' && look.position.flushLsn >= second).toBe(true)
-    expect(await postgres.history(amplyMs)).toEqual([])
+    expect(await postgres.history(asTimeline(1))).toEqual([])
   })
 }
 
@@ -231,7 +231,7 @@ function branches(story: Story): void {
     const now = await seen(h, standby, 'primary', () => true)
     expect(now.position.timeline).toBe(7)
     expect(now.position.flushLsn).toBeGreaterThanOrEqual(position.flushLsn)
-    const history = await standby.postgres.history(amplyMs)
+    const history = await standby.postgres.history(asTimeline(7))
     expect(history.map(({ timeline }) => timeline)).toEqual([1])
     expect(history[0]?.endLsn).toBeGreaterThanOrEqual(mark)
   })
@@ -242,7 +242,7 @@ function branches(story: Story): void {
     await seen(h, standby, 'standby', (look) => !look.isReceiving)
     expect(await h.commit(primary, amplyMs)).toBe('acknowledged')
     await standby.postgres.promote(asTimeline(3), amplyMs)
-    const fork = (await standby.postgres.history(amplyMs))[0]?.endLsn ?? null
+    const fork = (await standby.postgres.history(asTimeline(3)))[0]?.endLsn ?? null
     await primary.postgres.stop('fast', amplyMs)
     const kept = await primary.postgres.keepDivergedWal(fork, asEpoch(2))
     expect(kept.path).not.toBe('')

@@ -86,7 +86,7 @@ async function diverge(
   await b.postgres.configure(openAndEmpty)
   await lab.sql(b, 'create table new_branch (n int)')
   if (keepSlots) await b.postgres.ensureSlots([a.options.node], 1000)
-  return b.postgres.history(1000)
+  return b.postgres.history(asTimeline(3))
 }
 
 /** What the agent does first with a directory that was a primary: look at it as a standby of nobody. */

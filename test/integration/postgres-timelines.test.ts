@@ -80,7 +80,7 @@ test('a promoted server takes the wanted id, and its history names the branch', 
   // Again: it is a primary already and only says where it is.
   expect(await b.postgres.promote(asTimeline(5), 1000)).toBe(5)
   expect(await b.postgres.promote(asTimeline(9), 1000)).toBe(5)
-  const history = await b.postgres.history(1000)
+  const history = await b.postgres.history(asTimeline(5))
   expect(history).toEqual([{ timeline: 1, endLsn: sealed.position.flushLsn }])
   const seen = await b.postgres.observe(1000)
   expect(seen).toMatchObject({ kind: 'primary', position: { timeline: 5 } })
@@ -106,7 +106,7 @@ test('a standby follows from 1 to 5 through the empty histories, and reports eac
 
   // Before it has anything of the new branch it is on the old one, at the same place.
   expect(standbyOf(await c.postgres.observe(1000)).position).toEqual(sealedC.position)
-  const history = await b.postgres.history(1000)
+  const history = await b.postgres.history(asTimeline(5))
   expect(kinshipOf(sealedC.position, asTimeline(5), history)).toEqual({ kind: 'ancestor' })
 
   const following = await catchUp(c, b)
@@ -143,7 +143,7 @@ test('histories in a row: 1, 3, 4; the position’s timeline is that of its WAL,
   await b.postgres.stop('fast', 10_000)
   await seal(a)
   expect(await promote(a, 4)).toBe(4)
-  const history = await a.postgres.history(1000)
+  const history = await a.postgres.history(asTimeline(4))
   expect(history.map((entry) => entry.timeline)).toEqual([1, 3])
   await a.postgres.ensureSlots([b.options.node], 1000)
   await b.guard.disarm()
@@ -244,7 +244,7 @@ test('a promotion cut off after the first record goes on on its timeline', async
     position: { timeline: 5 },
   })
   expect(await b.postgres.markWal(1000)).toBeGreaterThan(mark)
-  expect((await b.postgres.history(1000)).map((entry) => entry.timeline)).toEqual([1])
+  expect((await b.postgres.history(asTimeline(5))).map((entry) => entry.timeline)).toEqual([1])
 })
 
 test('a primary that crashed right after its promotion comes back on its timeline', async () => {

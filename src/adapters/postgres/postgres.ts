@@ -285,11 +285,10 @@ class LocalPostgres implements PostgresAdapter {
     return (await this.#observer.look(undefined, leftMs())).position.timeline
   }
 
-  async history(deadlineMs: number): Promise<TimelineHistory> {
-    const { position } = await this.#observer.look(undefined, deadlineMs)
-    const history = await readHistory(this.#paths.data, position.timeline)
+  async history(timeline: TimelineId): Promise<TimelineHistory> {
+    const history = await readHistory(this.#paths.data, timeline)
     if (history !== null) return history
-    throw new PostgresError('failed', `timeline ${String(position.timeline)} has no history file`)
+    throw new PostgresError('failed', `timeline ${String(timeline)} has no history file`)
   }
 
   /**

@@ -234,8 +234,8 @@ export async function promote(
     return
   }
   memory.directory = null
-  memory.history = await postgres.history(promoteMsMax)
-  await observe(node)
+  const [history] = await Promise.all([postgres.history(got), observe(node)])
+  memory.history = history
   node.reportWaker.notify()
   const peers = dataNodesOf(node.layout).filter((peer) => peer.name !== self.name)
   await postgres.ensureSlots(
@@ -292,8 +292,7 @@ export async function proveList(
   const { server } = memory
   if (server.kind !== 'primary') return false
   // A former agent may have promoted this server and died before it did these.
-  if (memory.history === null)
-    memory.history = await dataOf(node).postgres.history(layout.plan.ttlMs)
+  memory.history ??= await dataOf(node).postgres.history(server.position.timeline)
   await keepSlots(node)
   if (await node.lock.run(() => listChange.advanceBeforeOpening(factsOf(node)))) {
     memory.gateLsn = null

@@ -35,7 +35,9 @@ export async function keepServing(node: Node, listChange: ListChange): Promise<b
     }
     memory.isOpen = isSingle || memory.isOpen
   }
-  if (memory.history === null) memory.history = await dataOf(node).postgres.history(checkpointMsMax)
+  if (memory.history === null && memory.server.kind === 'primary') {
+    memory.history = await dataOf(node).postgres.history(memory.server.position.timeline)
+  }
   await keepSlots(node)
   keepStoreLeaderElsewhere(node)
   return node.lock.run(() => listChange.advance(factsOf(node)))

@@ -137,8 +137,10 @@ export function startPrimary(
       memory.directory = null
       memory.startedBy = 'restart'
       memory.isListFresh = true
-      memory.history = await dataOf(node).postgres.history(fastStopMs)
       await observe(node)
+      if (memory.server.kind === 'primary') {
+        memory.history = await dataOf(node).postgres.history(memory.server.position.timeline)
+      }
       node.reportWaker.notify()
       count(node, 'resumes')
       chronicle.say({
