@@ -2,7 +2,7 @@
 // each leaves behind.
 
 import { spawn } from 'node:child_process'
-import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createPostgres } from '../../src/adapters/postgres/postgres.ts'
@@ -114,6 +114,11 @@ async function followAndCompare(node: LabNode, primary: LabNode): Promise<void> 
 
 test('fork: the lost commits are counted and kept, the rewound node follows', async () => {
   const history = await diverge(7)
+  // PostgreSQL makes segments for later use. What reads WAL may find this one first.
+  const spare = path.join(a.paths.data, 'pg_wal', '0000000100000000000000F0')
+  await writeFile(spare, Buffer.alloc(16 * 1024 * 1024))
+  const { runAs } = a.options
+  if (runAs !== null) await chown(spare, runAs.uid, runAs.gid)
   const seen = await lookAsStandby(a)
   const kinship = kinshipOf(seen.position, asTimeline(3), history)
   if (kinship.kind !== 'diverged') throw new Error(`kinship is ${kinship.kind}`)

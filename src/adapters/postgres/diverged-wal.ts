@@ -7,6 +7,7 @@ import type { Epoch, TimelineId } from '../../core/names.ts'
 import { lsnZero, parseLsn, renderLsn, type Lsn } from '../../core/lsn.ts'
 import { syncDirectory, writeFileAtomic } from '../../host/files.ts'
 import { readControlData } from './controldata.ts'
+import { endOfFiles, isEndOfWal, segmentsBetween } from './end-of-wal.ts'
 import { exists } from './data-directory.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
 import { readHistory, segmentName } from './timeline-files.ts'
@@ -15,11 +16,13 @@ import { runTool } from './tools.ts'
 export type KeptWal = { readonly path: string; readonly commitCount: number | null }
 
 type WalRange = { readonly timeline: TimelineId; readonly start: Lsn; readonly end: Lsn | null }
-type WalContent = { readonly commitCount: number; readonly lastLsn: Lsn }
+/** What could be read; null when it could not be read to its end. */
+type WalContent = { readonly commitCount: number; readonly lastLsn: Lsn } | null
 
 /**
  * Copies the segments from `forkLsn` on to `diverged/`. Null: the branches have nothing in common that
- * this node knows of; everything since its last checkpoint is kept and commits are not counted. Run
+ * this node knows of; everything since its last checkpoint is kept and commits are not counted. Nor are
+ * they when the WAL cannot be read to its end: then every file from the fork on is kept. Run
  * again for the same fork and epoch, it returns what is there.
  * @throws PostgresError
  */
@@ -36,14 +39,18 @@ export async function keepWalFrom(
   if (await exists(target)) return { path: target, commitCount: await readCount(target) }
 
   const timeline = await newestTimeline(paths.data)
-  const content = await readWal(options, await rangesFrom(paths.data, timeline, start))
-  const commitCount = forkLsn === null ? null : content.commitCount
+  const ranges = await rangesFrom(paths.data, timeline, start)
+  const content = await readWal(options, ranges, control.walSegmentBytes)
+  const commitCount = forkLsn === null ? null : (content?.commitCount ?? null)
   const scratch = `${target}.new`
   await rm(scratch, { recursive: true, force: true })
   await mkdir(scratch, { recursive: true, mode: 0o700 })
   await copySegments(paths.data, scratch, {
     first: segmentName(timeline, (start + 1) as Lsn, control.walSegmentBytes).slice(8),
-    last: segmentName(timeline, (content.lastLsn + 1) as Lsn, control.walSegmentBytes).slice(8),
+    last:
+      content === null
+        ? lastNumber
+        : segmentName(timeline, (content.lastLsn + 1) as Lsn, control.walSegmentBytes).slice(8),
   })
   const about = {
     epoch,
@@ -59,6 +66,9 @@ export async function keepWalFrom(
   await syncDirectory(paths.diverged)
   return { path: target, commitCount }
 }
+
+/** What cannot be read is kept to its last file. */
+const lastNumber = 'F'.repeat(16)
 
 const aboutFile = 'about.json'
 
@@ -95,17 +105,23 @@ async function rangesFrom(
   return [...ranges, { timeline, start: from, end: null }]
 }
 
-async function readWal(options: PostgresOptions, ranges: readonly WalRange[]): Promise<WalContent> {
+async function readWal(
+  options: PostgresOptions,
+  ranges: readonly WalRange[],
+  segmentBytes: number,
+): Promise<WalContent> {
+  const directory = path.join(nodePathsOf(options.nodeDirectory).data, 'pg_wal')
   let commitCount = 0
   let lastLsn = ranges[0]?.start ?? lsnZero
-  for (const range of ranges) {
-    await runTool({
+  for (const { timeline, start, end } of ranges) {
+    const until = end ?? (await endOfFiles(directory, timeline, start, segmentBytes))
+    const { exitCode, stderr } = await runTool({
       program: path.join(options.binaries.directory, 'pg_waldump'),
       args: [
-        `--path=${path.join(nodePathsOf(options.nodeDirectory).data, 'pg_wal')}`,
-        `--timeline=${String(range.timeline)}`,
-        `--start=${renderLsn(range.start)}`,
-        ...(range.end === null ? [] : [`--end=${renderLsn(range.end)}`]),
+        `--path=${directory}`,
+        `--start=${renderLsn(start)}`,
+        `--end=${renderLsn(until)}`,
+        ...segmentsBetween(timeline, start, until, segmentBytes),
       ],
       runAs: options.runAs,
       signal: AbortSignal.timeout(waldumpMaxMs),
@@ -118,6 +134,7 @@ async function readWal(options: PostgresOptions, ranges: readonly WalRange[]): P
         if (record[1] === 'Transaction' && record[3] === 'COMMIT') commitCount += 1
       },
     })
+    if (exitCode !== 0 && !isEndOfWal(stderr)) return null
   }
   return { commitCount, lastLsn }
 }

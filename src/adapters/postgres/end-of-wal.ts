@@ -85,11 +85,11 @@ export async function hasRecordAt(
     program: path.join(options.binaries.directory, 'pg_waldump'),
     args: [
       `--path=${directory}`,
-      `--timeline=${String(timeline)}`,
       `--start=${renderLsn(lsn)}`,
       `--end=${renderLsn(end)}`,
       '--limit=1',
       '--quiet',
+      ...segmentsBetween(timeline, lsn, end, segmentBytes),
     ],
     runAs: options.runAs,
     signal: AbortSignal.timeout(waldumpMaxMs),
@@ -100,13 +100,34 @@ export async function hasRecordAt(
   throw new PostgresError('failed', `pg_waldump cannot read the WAL: ${lastWords(stderr)}`)
 }
 
-/** Whether pg_waldump stopped because no whole record follows, and not because it could not read. */
+/**
+ * Whether pg_waldump stopped because no whole record follows, and not because it could not read. The
+ * segment that was named and has no size in its header was made for later use: it holds no record yet.
+ */
 export function isEndOfWal(message: string): boolean {
-  return /could not find a valid record after|error in WAL record at/.test(message)
+  return /could not find a valid record after|error in WAL record at|WAL segment size must be/.test(
+    message,
+  )
 }
 
-/** Where the first missing segment would begin: pg_waldump waits five seconds for one it misses. */
-async function endOfFiles(
+/**
+ * First and last segment for pg_waldump. Without them it learns the size of segments from any file that
+ * it finds first, and one that was made for later use is empty.
+ */
+export function segmentsBetween(
+  timeline: TimelineId,
+  start: Lsn,
+  end: Lsn,
+  segmentBytes: number,
+): readonly [first: string, last: string] {
+  return [
+    segmentName(timeline, (start + 1) as Lsn, segmentBytes),
+    segmentName(timeline, end, segmentBytes),
+  ]
+}
+
+/** Where the first missing segment from `lsn` on begins: pg_waldump waits five seconds for it. */
+export async function endOfFiles(
   directory: string,
   timeline: TimelineId,
   lsn: Lsn,
