@@ -40,6 +40,24 @@ export const seenCommitScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'a reader stays for the promotion',
+    about: 'A reload that comes late lets somebody in who reads on, and on, into the new primary.',
+    topology: 'three',
+    syncStandbys: 2,
+    physics: { reload: { typicalMs: 120, worstMs: 200 } },
+    untilMs: 20_000,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.cut([c], [a, b], ['replication'])
+      stage.commit(a)
+      await stage.wait(40)
+      stage.down(a)
+      await stage.until('a client is let in', () => stage.commit(b).outcome !== 'refused', 4000)
+      stage.down(b)
+      await stage.opened(c)
+    },
+  },
+  {
     name: 'the gate at the fork',
     about:
       '[pfork] A member that has all but the first record of the new branch seems older than a dead one.',

@@ -266,7 +266,10 @@ function waitAfter(
   const { plan: timing } = node.layout
   if (decision === 'prove-list') return isUsual(node, usualProofMs) ? provingMs : busyMs * 2
   if (isBusy) return busyMs
-  if (decision === 'keep-serving') return Math.max(250, timing.renewMs)
+  if (decision === 'keep-serving') {
+    // A listed standby that is silent is timed; apart from that everything wakes the loop by itself.
+    return node.memory.lostSinceMs.size > 0 ? busyMs * 4 : Math.max(500, timing.renewMs)
+  }
   if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs
   if (situation.lease === 'preparing') return busyMs * 4

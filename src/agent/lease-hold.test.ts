@@ -14,6 +14,9 @@ import type { Guard } from '../ports/guard.ts'
 import { LeaseHold } from './lease-hold.ts'
 import { StoreMirror } from './store-mirror.ts'
 
+const { ttlMs, marginMs } = layout().plan
+const holdMs = ttlMs - marginMs
+
 /** A store whose next answers can be made to fail before or after the write, and a clock set by hand. */
 function world(): {
   hold: LeaseHold
@@ -97,7 +100,7 @@ describe('holding the lease', () => {
     expect(hold.tenure()).toEqual({
       epoch: 1,
       state: 'preparing',
-      stopByMs: 1000 + 1250 - 300,
+      stopByMs: 1000 + holdMs,
       isLost: false,
     })
   })
@@ -114,10 +117,10 @@ describe('holding the lease', () => {
     setTime(1100)
     failNext('after')
     expect(await hold.write({})).toBe('unknown')
-    expect(hold.tenure()?.stopByMs).toBe(1950)
+    expect(hold.tenure()?.stopByMs).toBe(1000 + holdMs)
     setTime(1300)
     expect(await hold.write({})).toBe('done')
-    expect(hold.tenure()?.stopByMs).toBe(1300 + 950)
+    expect(hold.tenure()?.stopByMs).toBe(1300 + holdMs)
   })
 
   it('a renewal that never arrived changes nothing', async () => {

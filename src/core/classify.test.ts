@@ -21,6 +21,7 @@ import type { Lsn } from './lsn.ts'
 import { asEpoch, asMonotonic, asNodeName, asTimeline } from './names.ts'
 import { plan } from './plan.ts'
 import { emptyList } from './sync-list.ts'
+import { timingPlans } from './timing-plan.ts'
 
 /** Rule id and actions for some facts. */
 function outcome(given: Facts): readonly [string, readonly string[]] {
@@ -28,7 +29,7 @@ function outcome(given: Facts): readonly [string, readonly string[]] {
   return [decision.rule.id, plan(decision, given).map((action) => action.kind)]
 }
 
-const expired = asMonotonic(100_000 - 1251)
+const expired = asMonotonic(100_000 - timingPlans.fast.ttlMs - 1)
 
 describe('a standby', () => {
   it('streams from the holder → keeps following', () => {

@@ -68,7 +68,7 @@ export function deriveTimingPlan(inputs: TimingInputs): TimingPlan {
     etcdElectionMs,
     sealTimeoutMs: Math.max(400, storeAttemptMs * 2),
     tickMs: renewMs,
-    balancerCheckMs: Math.min(1000, Math.max(200, Math.ceil(renewMs * 0.6))),
+    balancerCheckMs: Math.min(1000, Math.max(250, Math.ceil(renewMs * 0.6))),
     walRetrieveRetryMs: name === 'wan' ? 100 : 20,
     standbyLossMs: ttlMs,
     diskProbeMs: ttlMs * 2,
@@ -81,7 +81,7 @@ export const timingPlans: Readonly<Record<TimingPlanName, TimingPlan>> = {
     name: 'fast',
     etcdHeartbeatMs: 50,
     etcdElectionMs: 250,
-    renewMs: 150,
+    renewMs: 200,
   }),
   balanced: deriveTimingPlan({
     name: 'balanced',

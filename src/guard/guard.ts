@@ -28,8 +28,8 @@ export type GuardOptions = {
 
 // A timer that was set before the machine was suspended fires too late by the time of suspension, for its
 // clock stood still. So while there is a deadline the clocks are also compared this often. More often
-// costs more than it gives: 20 ms took 0.5 % of a core, and the deadline itself has a timer of its own.
-const suspensionTickMs = 50
+// costs more than it gives: a look takes a fifth of a millisecond, and the deadline has its own timer.
+const suspensionTickMs = 100
 const logTrimPeriodMs = 10_000
 
 export class Guard {

@@ -36,7 +36,9 @@ type Running = {
 
 const leftoverGiveUpMs = 10_000
 const memorySearchMs = 20
-const memoryRefreshMs = 1000
+// A start after a crash maps the former memory for a moment, and a crash of a backend makes new one.
+const memorySecondLookMs = 1000
+const memoryRefreshMs = 30_000
 const rescanMs = 5
 // A process that a hung disk keeps in the kernel may stay for long.
 const rescanMaxMs = 250
@@ -188,15 +190,18 @@ export class ServerProcess {
    * Finds out what is to be removed if the server should be killed: often until the postmaster has made
    * it, and now and then afterwards, because a server that restarts after a crash makes it anew.
    */
-  #noteSharedMemory(running: Running): void {
+  #noteSharedMemory(running: Running, foundMs = memorySecondLookMs): void {
     if (this.#running !== running) return
+    const isFound = running.sharedMemory.size > 0
     findSharedMemory(running.pid, (files) => {
       running.sharedMemory = files
     })
-    const waitMs = running.sharedMemory.size === 0 ? memorySearchMs : memoryRefreshMs
-    running.memoryTimer = setTimeout(() => {
-      this.#noteSharedMemory(running)
-    }, waitMs)
+    running.memoryTimer = setTimeout(
+      () => {
+        this.#noteSharedMemory(running, isFound ? memoryRefreshMs : memorySecondLookMs)
+      },
+      isFound ? foundMs : memorySearchMs,
+    )
   }
 
   /** To be called now and then: keeps the log of a running server below its size. */

@@ -115,8 +115,8 @@ describe('haproxy: check timing', () => {
   })
 
   it.each([
-    ['fast', 200, 5, 1200, 800],
-    ['balanced', 240, 13, 3360, 2880],
+    ['fast', 250, 4, 1250, 750],
+    ['balanced', 250, 13, 3500, 3000],
     ['wan', 600, 15, 9600, 8400],
   ] as const)(
     'plan %s: every %i ms, %i in a row, closed after %i ms, away for %i ms',

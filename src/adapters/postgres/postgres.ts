@@ -76,6 +76,7 @@ class LocalPostgres implements PostgresAdapter {
   #config: ServerConfig | null = null
   #mustReload = true
   #trouble: 'wal-removed' | null = null
+  #logReadAtMs = Number.NEGATIVE_INFINITY
   #directoryWork: Promise<unknown> = Promise.resolve()
 
   constructor(options: PostgresOptions, dependencies: PostgresDependencies) {
@@ -140,6 +141,9 @@ class LocalPostgres implements PostgresAdapter {
   }
 
   async #readLog(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs()
+    if (nowMs - this.#logReadAtMs < logPeriodMs) return
+    this.#logReadAtMs = nowMs
     for (const { finding, line } of await this.#logWatch.read()) {
       if (finding === 'wal-removed') this.#trouble = 'wal-removed'
       else for (const listener of this.#cancelListeners) listener(line)
@@ -420,6 +424,9 @@ class LocalPostgres implements PostgresAdapter {
 
 /** What a server that belongs to nobody is given. */
 const quiet: ServerConfig = { upstream: null, sync: { kind: 'nobody' }, gate: 'closed' }
+
+/** What only the log tells is no matter of milliseconds, and a look costs three of the disk's. */
+const logPeriodMs = 1000
 
 // Crash recovery may have to replay as much WAL as max_wal_size allows.
 const recoverMaxMs = 600_000

@@ -14,8 +14,8 @@ type Slot = {
 
 /**
  * Makes missing slots for `nodes` and drops pgherd's slots for others. A slot that has lost its WAL to
- * the cap is made anew, and so is, on a primary, one that holds none. On a standby, where nobody moves the slots, they are moved along with replay,
- * so that they hold no WAL back.
+ * the cap is made anew, and so is, on a primary, one that holds none. On a standby, where nobody moves
+ * the slots, they are moved along with replay, so that they hold no WAL back.
  * @throws SessionError
  */
 export async function applySlots(
