@@ -155,11 +155,11 @@ describe('holding the lease', () => {
     expect(await hold.arm()).toBe(true)
     setTime(1200)
     await hold.write({})
-    expect(deadlines).toEqual([1950, 2150])
+    expect(deadlines).toEqual([1000 + holdMs, 1200 + holdMs])
     setTime(2150)
     expect(await hold.write({})).toBe('done')
     expect(hold.isHeld()).toBe(false)
-    expect(deadlines).toEqual([1950, 2150])
+    expect(deadlines).toEqual([1000 + holdMs, 1200 + holdMs])
   })
 
   it('released → held no longer, and the store asks another to go first', async () => {
