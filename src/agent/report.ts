@@ -176,6 +176,10 @@ export function statusOf(node: Node): AgentStatus {
  */
 const gatherMs = 250
 
+/** Standbys measure their lag by what the primary has published. */
+const primaryPeriodMs = 2000
+const periodMsMax = 5000
+
 /**
  * Publishes the report at once when something in it changed that others act on, soon when something
  * changed that people look at, and at least once a period; events go with the latter two.
@@ -183,9 +187,8 @@ const gatherMs = 250
 export async function keepReporting(node: Node, signal: AbortSignal): Promise<void> {
   const { ports, layout, chronicle, reportWaker } = node
   const { clock, store } = ports
-  const periodMs = Math.max(2000, layout.plan.renewMs * 4)
   let published = { all: '', vital: '' }
-  let publishedAtMs = clock.monotonicMs() - periodMs
+  let publishedAtMs = clock.monotonicMs() - periodMsMax
   let changedAtMs: number | null = null
   while (!signal.aborted) {
     const nowMs = clock.monotonicMs()
@@ -193,6 +196,7 @@ export async function keepReporting(node: Node, signal: AbortSignal): Promise<vo
     const seen = { all: reportFingerprint(report), vital: vitalFingerprint(report) }
     if (seen.all !== published.all || chronicle.hasPending()) changedAtMs ??= nowMs
     const isGathered = changedAtMs !== null && nowMs - changedAtMs >= gatherMs
+    const periodMs = isOpenPrimary(node) ? primaryPeriodMs : periodMsMax
     const isDue = nowMs - publishedAtMs >= periodMs
     try {
       if (isDue || seen.vital !== published.vital || (isGathered && seen.all !== published.all)) {

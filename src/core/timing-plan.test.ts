@@ -57,7 +57,7 @@ describe('timing plans', () => {
       ]),
     )
     expect(short).toEqual({
-      fast: [200, 1000, 1300],
+      fast: [250, 1050, 1400],
       balanced: [400, 3000, 3600],
       wan: [1000, 8700, 10_200],
     })

@@ -81,7 +81,7 @@ export const timingPlans: Readonly<Record<TimingPlanName, TimingPlan>> = {
     name: 'fast',
     etcdHeartbeatMs: 50,
     etcdElectionMs: 250,
-    renewMs: 200,
+    renewMs: 250,
   }),
   balanced: deriveTimingPlan({
     name: 'balanced',

@@ -177,7 +177,7 @@ async function start({ paths, options, wake }: Context, child: Child): Promise<v
 }
 
 /** Small heaps: several agents share the local machine, and one lives beside each database. */
-const agentNodeFlags = ['--max-semi-space-size=2', '--max-old-space-size=256']
+const agentNodeFlags = ['--max-semi-space-size=4', '--max-old-space-size=256']
 
 function agentEnvironment(): NodeJS.ProcessEnv {
   const kept = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ'].flatMap((name) => {
