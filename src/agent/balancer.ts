@@ -62,7 +62,7 @@ type Parts = BalancerPorts & {
 const loopPauseMs = 250
 const liveMsMax = 5000
 const commandDeadlineMs = 500
-const reportPeriodMs = 2000
+const reportPeriodMs = 5000
 
 /** Joins the parts. Nothing runs before `run`. */
 export function createBalancer(ports: BalancerPorts, options: BalancerOptions): Balancer {
