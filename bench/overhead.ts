@@ -2,6 +2,7 @@
 // PostgreSQL with the same standbys unmanaged, in turn; and the idle cluster's memory and processor time.
 
 import path from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Column, renderTable } from '../src/cli/render-table.ts'
 import { createStyle } from '../src/cli/style.ts'
 import { nodeOf } from '../src/core/names.ts'
@@ -22,6 +23,7 @@ const definitions = {
   rounds: { value: '5', about: 'rounds, each with one run of both' },
   seconds: { value: '20', about: 'length of one run of pgbench' },
   clients: { value: '4', about: 'clients of pgbench' },
+  settle: { value: '60', about: 'seconds before that, in which fresh programs are still being compiled' },
   idle: { value: '60', about: 'seconds for which the idle cluster is watched' },
   json: { value: '', about: 'file for the results' },
 }
@@ -51,6 +53,7 @@ async function main(): Promise<boolean> {
   const programs = await findPrograms()
   const cluster = await BenchCluster.start(defaultShape)
   try {
+    await pause(parseCount('settle', options.settle) * 1000)
     const idle = await measureIdleCost(cluster, idleSeconds)
     for (const line of renderIdle(idle, idleSeconds)) say(line)
     const results = await compareThroughput(cluster, programs, rounds, load)

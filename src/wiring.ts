@@ -55,7 +55,7 @@ export const version: string = process.env['PGHERD_VERSION'] ?? '0.1.0'
 const etcdProgram = 'etcd'
 const haproxyProgram = 'haproxy'
 /** How often the guard writes and syncs its small file. */
-const diskProbePeriodMs = 500
+const diskProbePeriodMs = 1000
 const socketPathBytesMax = 107
 /** The longest name that a socket gets in the socket directory. */
 const longestSocketName = '.s.PGSQL.65535'
