@@ -23,7 +23,10 @@ const definitions = {
   rounds: { value: '5', about: 'rounds, each with one run of both' },
   seconds: { value: '20', about: 'length of one run of pgbench' },
   clients: { value: '4', about: 'clients of pgbench' },
-  settle: { value: '60', about: 'seconds before that, in which fresh programs are still being compiled' },
+  settle: {
+    value: '60',
+    about: 'seconds before that, in which fresh programs are still being compiled',
+  },
   idle: { value: '60', about: 'seconds for which the idle cluster is watched' },
   json: { value: '', about: 'file for the results' },
 }
