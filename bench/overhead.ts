@@ -9,7 +9,7 @@ import { nodeOf } from '../src/core/names.ts'
 import { BenchCluster, defaultShape } from './cluster.ts'
 import { type ProgramCost, measureIdleCost } from './idle-cost.ts'
 import { describeMachine, loadAverage, renderMachine } from './machine.ts'
-import { parseCount, readOptions, runBench, writeJson } from './options.ts'
+import { parseChoice, parseCount, readOptions, runBench, writeJson } from './options.ts'
 import { Pgbench } from './pgbench.ts'
 import { type Programs, findPrograms } from './plain-server.ts'
 import { median } from './statistics.ts'
@@ -20,13 +20,12 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const style = createStyle(false, true)
 
 const definitions = {
+  plan: { value: 'fast', about: 'timing plan: fast, balanced or wan' },
   rounds: { value: '5', about: 'rounds, each with one run of both' },
   seconds: { value: '20', about: 'length of one run of pgbench' },
   clients: { value: '4', about: 'clients of pgbench' },
-  settle: {
-    value: '60',
-    about: 'seconds before that, in which fresh programs are still being compiled',
-  },
+  settle: { value: '60', about: 'seconds before the idle cluster is watched' },
+  warm: { value: '10', about: 'seconds under load before each run counts' },
   idle: { value: '60', about: 'seconds for which the idle cluster is watched' },
   json: { value: '', about: 'file for the results' },
 }
@@ -34,9 +33,13 @@ const definitions = {
 const tpsRatioTarget = 0.97
 const residentTargetBytes = 150 * 1024 * 1024
 const cpuTargetPercent = 3
-const warmUpSeconds = 3
 
-type Load = { readonly clients: number; readonly seconds: number }
+type Load = {
+  readonly clients: number
+  readonly seconds: number
+  /** Agents that have just started are still being compiled, and caches are cold. */
+  readonly warmUpSeconds: number
+}
 type Round = {
   readonly managedTps: number
   readonly plainTps: number
@@ -49,19 +52,22 @@ async function main(): Promise<boolean> {
   const load = {
     clients: parseCount('clients', options.clients),
     seconds: parseCount('seconds', options.seconds),
+    warmUpSeconds: parseCount('warm', options.warm),
   }
   const idleSeconds = parseCount('idle', options.idle)
   const machine = await describeMachine()
   say(renderMachine(machine))
   const programs = await findPrograms()
-  const cluster = await BenchCluster.start(defaultShape)
+  const plan = parseChoice('plan', options.plan, ['fast', 'balanced', 'wan'])
+  const cluster = await BenchCluster.start({ ...defaultShape, plan })
   try {
     await pause(parseCount('settle', options.settle) * 1000)
     const idle = await measureIdleCost(cluster, idleSeconds)
-    for (const line of renderIdle(idle, idleSeconds)) say(line)
+    for (const line of renderIdle(idle, idleSeconds, plan)) say(line)
     const results = await compareThroughput(cluster, programs, rounds, load)
     for (const line of renderThroughput(results, load)) say(line)
-    if (options.json !== '') await writeJson(options.json, { machine, load, idle, rounds: results })
+    if (options.json !== '')
+      await writeJson(options.json, { machine, plan, load, idle, rounds: results })
   } finally {
     await cluster.destroy()
   }
@@ -125,7 +131,7 @@ async function measure(
   load: Load,
 ): Promise<number> {
   const pgbench = new Pgbench(programs.directory, target)
-  await pgbench.run({ clients: load.clients, seconds: warmUpSeconds })
+  await pgbench.run({ clients: load.clients, seconds: load.warmUpSeconds })
   const { tps, exitCode } = await pgbench.run(load)
   if (tps === null || exitCode !== 0) throw new Error(`pgbench ended with ${String(exitCode)}`)
   return tps
@@ -155,7 +161,11 @@ async function twinSources(cluster: BenchCluster, primary: string): Promise<read
   })
 }
 
-function renderIdle(costs: readonly ProgramCost[], seconds: number): readonly string[] {
+function renderIdle(
+  costs: readonly ProgramCost[],
+  seconds: number,
+  plan: string,
+): readonly string[] {
   const columns: Column[] = [
     { title: 'Node' },
     { title: 'Program' },
@@ -181,7 +191,7 @@ function renderIdle(costs: readonly ProgramCost[], seconds: number): readonly st
       total(parts.map((part) => part.cpuPercent)) <= cpuTargetPercent,
   )
   return [
-    `\nIdle for ${seconds} s, plan fast`,
+    `\nIdle for ${seconds} s, plan ${plan}`,
     ...renderTable(
       columns,
       [

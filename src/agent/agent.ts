@@ -218,7 +218,7 @@ async function turn(
   listChange: ListChange,
   traces: readonly ((trace: DecisionTrace) => void)[],
 ): Promise<number> {
-  if (node.memory.isSealing) return sealingMs
+  if (isSealing(node)) return sealingMs
   await observe(node)
   await rememberFirstPromise(node)
   await checkBeforeFirstLease(node)
@@ -238,6 +238,13 @@ async function turn(
   if (situation.lease !== 'serving' && situation.lease !== 'preparing') listChange.reset()
   noteReportChange(node)
   return waitAfter(node, facts, situation, decision.kind, isBusy)
+}
+
+/** Whether a seal has the server. One that hangs, as on a dead disk, must not hold the loop as well. */
+function isSealing(node: Node): boolean {
+  const { memory, ports, layout } = node
+  if (memory.sealingSinceMs === null) return false
+  return ports.clock.monotonicMs() - memory.sealingSinceMs < layout.plan.sealTimeoutMs * 2
 }
 
 /** Wakes the reporting loop when others should learn at once what changed here. */
@@ -268,7 +275,7 @@ function waitAfter(
   if (isBusy) return busyMs
   if (decision === 'keep-serving') {
     // A listed standby that is silent is timed; apart from that everything wakes the loop by itself.
-    return node.memory.lostSinceMs.size > 0 ? busyMs * 4 : Math.max(500, timing.renewMs)
+    return isTimingAStandby(node) ? busyMs * 4 : Math.max(500, timing.renewMs)
   }
   if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs
@@ -284,6 +291,15 @@ function waitAfter(
 function isUsual(node: Node, usualMs: number): boolean {
   const sinceMs = node.memory.decision?.sinceMs ?? 0
   return node.ports.clock.monotonicMs() - sinceMs < usualMs
+}
+
+/** Whether a standby has just gone silent, and is dropped when it stays so. */
+function isTimingAStandby(node: Node): boolean {
+  const { memory, ports, layout } = node
+  const nowMs = ports.clock.monotonicMs()
+  return [...memory.lostSinceMs.values()].some(
+    (sinceMs) => nowMs - sinceMs < layout.plan.standbyLossMs + busyMs * 8,
+  )
 }
 
 /** Time until the lease, if it stays unchanged, may be taken. */

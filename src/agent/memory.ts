@@ -32,8 +32,8 @@ export type Memory = {
     /** How long each answer took, for people who want to know where the time went. */
     tookMs: Map<NodeName, number>
   } | null
-  /** A seal changes the server and looks at it again and again: the loop waits for its end. */
-  isSealing: boolean
+  /** Since when a seal changes the server and looks at it again and again: the loop leaves it to it. */
+  sealingSinceMs: MonotonicMs | null
   gateLsn: Lsn | null
   startedBy: 'promotion' | 'restart' | null
   /**
@@ -77,7 +77,7 @@ export function emptyMemory(clock: Clock): Memory {
     isShut: false,
     isOpen: false,
     election: null,
-    isSealing: false,
+    sealingSinceMs: null,
     gateLsn: null,
     startedBy: null,
     isListFresh: false,

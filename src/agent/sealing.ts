@@ -54,13 +54,13 @@ export async function seal(node: Node, request: SealRequest): Promise<SealAnswer
   const operation = node.operation.current()?.name
   if (operation === 'clone' || operation === 'rewind') void node.operation.abort()
   return node.lock.run(async () => {
-    node.memory.isSealing = true
+    node.memory.sealingSinceMs = ports.clock.monotonicMs()
     try {
       const answer = await stopAcknowledging(node, request.epoch)
       await promised
       return answer
     } finally {
-      node.memory.isSealing = false
+      node.memory.sealingSinceMs = null
       node.waker.notify()
     }
   })

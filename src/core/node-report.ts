@@ -49,6 +49,7 @@ export type NodeReport = {
 export function vitalFingerprint(report: NodeReport): string {
   return JSON.stringify([
     report.incarnation,
+    report.systemId,
     report.isPrimary,
     report.epoch,
     report.promise,
@@ -61,6 +62,7 @@ export function vitalFingerprint(report: NodeReport): string {
 export function reportFingerprint(report: NodeReport): string {
   return JSON.stringify([
     report.incarnation,
+    report.systemId,
     report.state,
     report.detail,
     report.isPrimary,

@@ -29,7 +29,7 @@ export type GuardOptions = {
 // A timer that was set before the machine was suspended fires too late by the time of suspension, for its
 // clock stood still. So while there is a deadline the clocks are also compared this often. More often
 // costs more than it gives: a look takes a fifth of a millisecond, and the deadline has its own timer.
-const suspensionTickMs = 200
+const suspensionTickMs = 100
 const logTrimPeriodMs = 10_000
 
 export class Guard {
@@ -103,9 +103,12 @@ export class Guard {
     const isNeeded = stopByMs !== null && this.#server.isBusy()
     clearTimeout(this.#exactTimer)
     if (isNeeded) {
+      // Node takes whole milliseconds and drops the rest, so the timer may come before the deadline.
+      const leftMs = Math.max(1, Math.ceil(stopByMs - readMonotonicMs()))
       this.#exactTimer = setTimeout(() => {
         this.#checkDeadline()
-      }, stopByMs - readMonotonicMs())
+        if (this.#deadline.lateMs() === null) this.#updateTimer()
+      }, leftMs)
     }
     if (isNeeded && this.#deadlineTimer === null) {
       this.#deadlineTimer = setInterval(() => {

@@ -36,6 +36,7 @@ type Running = {
 
 const leftoverGiveUpMs = 10_000
 const memorySearchMs = 20
+const memorySearchesMax = 500
 // A start after a crash maps the former memory for a moment, and a crash of a backend makes new one.
 const memorySecondLookMs = 1000
 const memoryRefreshMs = 30_000
@@ -170,6 +171,7 @@ export class ServerProcess {
     orphanCount = 0,
     waitMs = rescanMs,
   ): void {
+    if (running.memoryTimer !== null) clearTimeout(running.memoryTimer)
     const leftCount = killDirectoryProcesses(running.directory)
     if (leftCount > 0) {
       const nextWaitMs = Math.min(waitMs * 2, rescanMaxMs)
@@ -179,7 +181,6 @@ export class ServerProcess {
       return
     }
     if (running.killTimer !== null) clearTimeout(running.killTimer)
-    if (running.memoryTimer !== null) clearTimeout(running.memoryTimer)
     this.#running = null
     removeSharedMemory(running.sharedMemory)
     const kind = running.ending ?? (signal === null ? 'exited' : 'killed')
@@ -190,18 +191,22 @@ export class ServerProcess {
    * Finds out what is to be removed if the server should be killed: often until the postmaster has made
    * it, and now and then afterwards, because a server that restarts after a crash makes it anew.
    */
-  #noteSharedMemory(running: Running, foundMs = memorySecondLookMs): void {
-    if (this.#running !== running) return
-    const isFound = running.sharedMemory.size > 0
+  #noteSharedMemory(running: Running, searchesLeft = memorySearchesMax): void {
+    const isFoundBefore = running.sharedMemory.size > 0
     findSharedMemory(running.pid, (files) => {
-      running.sharedMemory = files
+      // The number of one that was reaped may belong to another server by now.
+      if (running.child.exitCode !== null || running.child.signalCode !== null) return
+      if (files.size > 0) running.sharedMemory = files
+      const isSearching = running.sharedMemory.size === 0 && searchesLeft > 0
+      const isSecondLook = running.sharedMemory.size > 0 && !isFoundBefore
+      const laterMs = isSecondLook ? memorySecondLookMs : memoryRefreshMs
+      running.memoryTimer = setTimeout(
+        () => {
+          this.#noteSharedMemory(running, searchesLeft - 1)
+        },
+        isSearching ? memorySearchMs : laterMs,
+      )
     })
-    running.memoryTimer = setTimeout(
-      () => {
-        this.#noteSharedMemory(running, isFound ? memoryRefreshMs : memorySecondLookMs)
-      },
-      isFound ? foundMs : memorySearchMs,
-    )
   }
 
   /** To be called now and then: keeps the log of a running server below its size. */

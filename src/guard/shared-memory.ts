@@ -5,14 +5,15 @@
 import { readFile, rm } from 'node:fs'
 
 /**
- * Finds what `pid` has mapped now, and hands it on unless that is nothing. Knows nothing of what
+ * Tells what `pid` has mapped now; nothing when its memory map cannot be read. Knows nothing of what
  * parallel queries use for a moment.
  */
-export function findSharedMemory(pid: number, onFound: (files: ReadonlySet<string>) => void): void {
+export function findSharedMemory(
+  pid: number,
+  onAnswer: (files: ReadonlySet<string>) => void,
+): void {
   readFile(`/proc/${pid}/maps`, 'utf8', (error, text) => {
-    if (error !== null) return
-    const files = parseSharedMemory(text)
-    if (files.length > 0) onFound(new Set(files))
+    onAnswer(new Set(error === null ? parseSharedMemory(text) : []))
   })
 }
 

@@ -6,6 +6,7 @@ import path from 'node:path'
 import type { Epoch, TimelineId } from '../../core/names.ts'
 import { lsnZero, parseLsn, renderLsn, type Lsn } from '../../core/lsn.ts'
 import { syncDirectory, writeFileAtomic } from '../../host/files.ts'
+import { PostgresError } from '../../ports/postgres.ts'
 import { readControlData } from './controldata.ts'
 import { endOfFiles, isEndOfWal, segmentsBetween } from './end-of-wal.ts'
 import { exists } from './data-directory.ts'
@@ -115,7 +116,7 @@ async function readWal(
   let lastLsn = ranges[0]?.start ?? lsnZero
   for (const { timeline, start, end } of ranges) {
     const until = end ?? (await endOfFiles(directory, timeline, start, segmentBytes))
-    const { exitCode, stderr } = await runTool({
+    const read = await runTool({
       program: path.join(options.binaries.directory, 'pg_waldump'),
       args: [
         `--path=${directory}`,
@@ -133,13 +134,19 @@ async function readWal(
         lastLsn = parseLsn(record[2])
         if (record[1] === 'Transaction' && record[3] === 'COMMIT') commitCount += 1
       },
-    })
-    if (exitCode !== 0 && !isEndOfWal(stderr)) return null
+    }).catch(asUnread)
+    if (read === null || (read.exitCode !== 0 && !isEndOfWal(read.stderr))) return null
   }
   return { commitCount, lastLsn }
 }
 
 const waldumpMaxMs = 120_000
+
+/** WAL that takes too long to count is kept uncounted. */
+function asUnread(error: unknown): null {
+  if (error instanceof PostgresError && error.kind === 'timeout') return null
+  throw error
+}
 
 /** Copies segments numbered from `first` to `last` (of any timeline) and all history files. */
 async function copySegments(

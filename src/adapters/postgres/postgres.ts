@@ -70,6 +70,7 @@ class LocalPostgres implements PostgresAdapter {
   readonly #control: Session
   readonly #looking: Session
   readonly #observer: Observer
+  readonly #endOfWal: EndOfWal
   readonly #syncProbe: SyncProbe
   readonly #logWatch: LogWatch
   readonly #cancelListeners: ((line: string) => void)[] = []
@@ -88,8 +89,8 @@ class LocalPostgres implements PostgresAdapter {
     this.#log = dependencies.log ?? (() => undefined)
     this.#control = new Session(options, 'control')
     this.#looking = new Session(options, 'observer', { statement_timeout: '5s' })
-    const endOfWal = new EndOfWal((lsn, segmentBytes) => hasRecordAt(options, lsn, segmentBytes))
-    this.#observer = new Observer(this.#looking, this.#paths.data, endOfWal)
+    this.#endOfWal = new EndOfWal((lsn, segmentBytes) => hasRecordAt(options, lsn, segmentBytes))
+    this.#observer = new Observer(this.#looking, this.#paths.data, this.#endOfWal)
     this.#syncProbe = new SyncProbe(options, this.#clock, this.#control)
     this.#logWatch = new LogWatch(this.#paths.serverLog)
     this.#process.onEnd(() => {
@@ -140,9 +141,9 @@ class LocalPostgres implements PostgresAdapter {
     }
   }
 
-  async #readLog(): Promise<void> {
+  async #readLog(periodMs = logPeriodMs): Promise<void> {
     const nowMs = this.#clock.monotonicMs()
-    if (nowMs - this.#logReadAtMs < logPeriodMs) return
+    if (nowMs - this.#logReadAtMs < periodMs) return
     this.#logReadAtMs = nowMs
     for (const { finding, line } of await this.#logWatch.read()) {
       if (finding === 'wal-removed') this.#trouble = 'wal-removed'
@@ -184,7 +185,11 @@ class LocalPostgres implements PostgresAdapter {
       })
     }
     this.#config = config
-    if (isNewUpstream) this.#trouble = null
+    if (isNewUpstream) {
+      // What the log says of the former upstream is no trouble of the new one.
+      await this.#readLog(0)
+      this.#trouble = null
+    }
     // An adapter that has just taken a server over does not know whether it has read the files.
     const server = this.#process.state().kind
     if (this.#mustReload && server === 'running') await this.#process.reload()
@@ -402,6 +407,8 @@ class LocalPostgres implements PostgresAdapter {
   #disconnect(): void {
     this.#control.disconnect()
     this.#looking.disconnect()
+    // Another life of the server may receive again before it is looked at.
+    this.#endOfWal.reset()
     this.#syncProbe.close()
   }
 

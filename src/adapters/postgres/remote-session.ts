@@ -38,6 +38,9 @@ async function visit<Result>(
     application_name: `pgherd_visit ${options.node}`,
     connectionTimeoutMillis: Math.min(deadlineMs, connectMsMax),
     query_timeout: deadlineMs,
+    // A host that loses power says nothing: probed from 5 s on, given up some ten seconds later.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5000,
     stream: () => socket,
     // Understood by the library, missing in its types.
     ...(isReplication ? { replication: 'true' } : {}),

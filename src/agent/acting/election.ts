@@ -7,7 +7,7 @@ import { dataNodesOf } from '../../core/cluster-layout.ts'
 import type { Decision } from '../../core/decision.ts'
 import { renderLsn } from '../../core/lsn.ts'
 import type { Incarnation, NodeName, TimelineId } from '../../core/names.ts'
-import { asTimeline } from '../../core/names.ts'
+import { asEpoch, asTimeline } from '../../core/names.ts'
 import { comparePositions } from '../../core/position.ts'
 import type { SyncList, SyncRecord } from '../../core/sync-list.ts'
 import {
@@ -53,7 +53,7 @@ export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
   for (const peer of dataNodesOf(layout)) {
     const asked =
       peer.name === self.name
-        ? seal(node, request)
+        ? sealSelf(node, request)
         : ports.peers.seal(peer.name, request, layout.plan.sealTimeoutMs)
     void asked.then(
       (answer) => {
@@ -65,6 +65,25 @@ export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
         node.waker.notify()
       },
     )
+  }
+}
+
+/** A candidate whose own disk hangs must not keep the lease from the others. */
+async function sealSelf(node: Node, request: SealRequest): Promise<SealAnswer> {
+  const { clock } = node.ports
+  const timeoutMs = node.layout.plan.sealTimeoutMs * 2
+  const waiting = new AbortController()
+  const overdue = clock.sleep(timeoutMs, waiting.signal).then((): SealAnswer => {
+    const { promise, incarnation } = node.ports.localState.get()
+    const why = `it could not seal itself within ${String(timeoutMs)} ms`
+    return promise === null
+      ? { kind: 'refused', promise: asEpoch(0), why }
+      : { kind: 'promised', incarnation, why }
+  })
+  try {
+    return await Promise.race([seal(node, request), overdue])
+  } finally {
+    waiting.abort()
   }
 }
 
