@@ -275,7 +275,10 @@ function waitAfter(
   if (isBusy) return busyMs
   if (decision === 'keep-serving') {
     // A listed standby that is silent is timed; apart from that everything wakes the loop by itself.
-    return isTimingAStandby(node) ? busyMs * 4 : Math.max(500, timing.renewMs)
+    // But not the deadline, when renewals fail: the loop fences then, whatever the guard does.
+    const leftMs = (facts.tenure?.stopByMs ?? facts.nowMs) - facts.nowMs
+    const quietMs = isTimingAStandby(node) ? busyMs * 4 : Math.max(500, timing.renewMs)
+    return Math.max(1, Math.min(quietMs, leftMs + 1))
   }
   if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs
