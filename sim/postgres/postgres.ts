@@ -168,9 +168,15 @@ export class SimPostgres implements Postgres {
     await this.#pause()
     const server = this.#server
     if (server === null) return
-    this.#options.guard()?.expectStop()
+    const guard = this.#options.guard()
+    guard?.expectStop()
     if (mode === 'fast') server.stopFast()
-    else server.quit()
+    else if (guard === null || guard.process.isRunning) server.quit()
+    else {
+      // A silent guard is not waited for: killed, it takes its server along.
+      await this.#take(this.#options.random.duration(150, 250), deadlineMs)
+      if (!guard.process.isRunning) guard.process.kill()
+    }
     await this.#until(server, deadlineMs, () => server.role === 'dead')
   }
 

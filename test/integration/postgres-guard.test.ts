@@ -272,6 +272,21 @@ describe('death', () => {
   })
 })
 
+test('guard frozen: who must stop at once does not wait for it', async () => {
+  await lab.startPrimary(node)
+  const guardPid = node.guard.guardPid() ?? -1
+  process.kill(guardPid, 'SIGSTOP')
+  const startedAtMs = systemClock.monotonicMs()
+  await node.postgres.stop('immediate', 10_000)
+  // The time until a new lease may begin is a margin of 300 ms or more.
+  expect(systemClock.monotonicMs() - startedAtMs).toBeLessThan(fenceMaxMs)
+  expect(processes(node)).toEqual([])
+  expect(isProcessAlive(guardPid)).toBe(false)
+  await node.guard.ensure()
+  lab.remember(node)
+  await lab.startPrimary(node)
+})
+
 describe('starting', () => {
   test('a primary is refused without a deadline, and anything after it has passed', async () => {
     await node.postgres.configure(closedAndNobody)

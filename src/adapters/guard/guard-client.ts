@@ -41,6 +41,8 @@ export type GuardClient = Guard &
 const connectMs = 300
 const helloMs = 500
 const answerMs = 1000
+/** Who must stop at once waits no longer for a guard: the margin of the lease has to cover it all. */
+const silentStopMs = 150
 const startGuardMs = 5000
 const endGuardedMs = 10_000
 
@@ -127,13 +129,29 @@ class Client implements GuardClient {
         )
       }, deadlineMs)
     })
+    gone.catch(() => undefined)
+    const patienceMs = mode === 'immediate' ? silentStopMs : answerMs
     try {
-      const state = await this.#request({ type: 'stop', mode }, Math.min(answerMs, deadlineMs))
+      const state = await this.#request({ type: 'stop', mode }, Math.min(patienceMs, deadlineMs))
       if (state.server !== null) await gone
+    } catch (error) {
+      const isSilent = error instanceof PostgresError && error.cause instanceof GuardSilence
+      if (mode !== 'immediate' || !isSilent) throw error
+      await this.#endSilentGuard()
     } finally {
       clearTimeout(timer)
       unsubscribe()
     }
+  }
+
+  /** Killed, a guard takes its server along: it need not answer for that. */
+  async #endSilentGuard(): Promise<void> {
+    const connection = this.#connection
+    this.#connection = null
+    connection?.close()
+    const guardPid = await findGuard(this.#program)
+    if (guardPid !== null) await killGuard(guardPid)
+    await this.#cleanUp()
   }
 
   /** A guard that died has taken its server along; otherwise there is nobody who could stop it. */

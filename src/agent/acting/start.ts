@@ -174,17 +174,19 @@ export async function stopPostgres(
   if (isFence) leaseHold.stopRenewing()
   const { guard } = dataOf(node)
   await node.lock.run(async () => {
-    // A silent guard stops nobody. It is replaced, and its server ends with it.
-    if (!guard.isAlive()) await guard.ensure()
     if (action.mode === 'fast') {
+      // A silent guard stops nobody. It is replaced, and its server ends with it.
+      if (!guard.isAlive()) await guard.ensure()
       try {
         await postgres.stop('fast', fastStopMs)
       } catch {
         await postgres.stop('immediate', fastStopMs)
       }
     } else {
+      // At once: a silent guard is ended with its server, and only then replaced.
       await postgres.stop('immediate', fastStopMs)
     }
+    if (!guard.isAlive()) await guard.ensure()
   })
   resetPrimaryMemory(node)
   await observe(node)
