@@ -69,6 +69,11 @@ export class SimGuardProcess {
     return this.#settings.simulator.nowMs - frozenSinceMs < silenceMs
   }
 
+  /** What becomes of a guard that does not answer somebody who must stop the server at once. */
+  endIfSilent(): void {
+    if (!this.process.isRunning) this.process.kill()
+  }
+
   #setTimer(): void {
     if (this.#timer !== null || this.stopByMs === null) return
     const { clock, random } = this.#settings

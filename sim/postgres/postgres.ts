@@ -171,11 +171,13 @@ export class SimPostgres implements Postgres {
     const guard = this.#options.guard()
     guard?.expectStop()
     if (mode === 'fast') server.stopFast()
-    else if (guard === null || guard.process.isRunning) server.quit()
     else {
-      // A silent guard is not waited for: killed, it takes its server along.
-      await this.#take(this.#options.random.duration(150, 250), deadlineMs)
-      if (!guard.process.isRunning) guard.process.kill()
+      if (guard?.process.isRunning === false) {
+        // A silent guard is not waited for: killed, it takes its server along.
+        await this.#take(this.#options.random.duration(150, 250), deadlineMs)
+        guard.endIfSilent()
+      }
+      server.quit()
     }
     await this.#until(server, deadlineMs, () => server.role === 'dead')
   }
