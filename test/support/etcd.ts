@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TimingPlan } from '../../src/core/timing-plan.ts'
@@ -131,7 +131,9 @@ function createMember(settings: MemberSettings): EtcdTestMember {
     endpoint,
     peerPort,
     kill,
-    freeze: () => void running?.kill('SIGSTOP'),
+    freeze: () => {
+      if (running?.pid !== undefined) freezeProcess(running.pid)
+    },
     thaw: () => void running?.kill('SIGCONT'),
     start: async () => {
       launch()
@@ -180,4 +182,16 @@ async function post(
   })
   if (!answer.ok) throw new Error(`${where}: HTTP ${answer.status} ${await answer.text()}`)
   return (await answer.json()) as Record<string, unknown>
+}
+
+/** SIGSTOP, and waits until no thread runs: each goes on until it notices. */
+function freezeProcess(pid: number): void {
+  process.kill(pid, 'SIGSTOP')
+  const giveUpAtMs = performance.now() + 2000
+  const tasks = `/proc/${String(pid)}/task`
+  const isStopped = (task: string): boolean =>
+    /^State:\s+T/m.test(readFileSync(`${tasks}/${task}/status`, 'utf8'))
+  while (!readdirSync(tasks).every(isStopped)) {
+    if (performance.now() > giveUpAtMs) throw new Error(`process ${String(pid)} does not stop`)
+  }
 }
