@@ -2,6 +2,18 @@
 
 import type { Scenario } from '../scenario.ts'
 
+/** A commit that waits for two standbys is on one of them only, which is promoted, and lost after that. */
+const promoteWithWhatWaited: Scenario['tell'] = async (stage) => {
+  const { a, b, c } = await stage.settled()
+  stage.cut([c], [a, b], ['replication'])
+  stage.commit(a)
+  await stage.wait(40)
+  stage.down(a)
+  await stage.until('a client is let in', () => stage.commit(b).outcome !== 'refused', 4000)
+  stage.down(b)
+  await stage.opened(c)
+}
+
 export const seenCommitScenarios: readonly Scenario[] = [
   {
     name: 'a restart shows what was waiting',
@@ -28,16 +40,7 @@ export const seenCommitScenarios: readonly Scenario[] = [
     topology: 'three',
     syncStandbys: 2,
     untilMs: 20_000,
-    tell: async (stage) => {
-      const { a, b, c } = await stage.settled()
-      stage.cut([c], [a, b], ['replication'])
-      stage.commit(a)
-      await stage.wait(40)
-      stage.down(a)
-      await stage.until('a client is let in', () => stage.commit(b).outcome !== 'refused', 4000)
-      stage.down(b)
-      await stage.opened(c)
-    },
+    tell: promoteWithWhatWaited,
   },
   {
     name: 'a reader stays for the promotion',
@@ -46,16 +49,7 @@ export const seenCommitScenarios: readonly Scenario[] = [
     syncStandbys: 2,
     physics: { reload: { typicalMs: 120, worstMs: 200 } },
     untilMs: 20_000,
-    tell: async (stage) => {
-      const { a, b, c } = await stage.settled()
-      stage.cut([c], [a, b], ['replication'])
-      stage.commit(a)
-      await stage.wait(40)
-      stage.down(a)
-      await stage.until('a client is let in', () => stage.commit(b).outcome !== 'refused', 4000)
-      stage.down(b)
-      await stage.opened(c)
-    },
+    tell: promoteWithWhatWaited,
   },
   {
     name: 'the gate at the fork',
