@@ -7,7 +7,7 @@ import { dataNodesOf } from '../../core/cluster-layout.ts'
 import type { Decision } from '../../core/decision.ts'
 import { renderLsn } from '../../core/lsn.ts'
 import type { Incarnation, NodeName, TimelineId } from '../../core/names.ts'
-import { asEpoch, asTimeline } from '../../core/names.ts'
+import { asTimeline } from '../../core/names.ts'
 import { comparePositions } from '../../core/position.ts'
 import type { SyncList, SyncRecord } from '../../core/sync-list.ts'
 import {
@@ -68,17 +68,16 @@ export function askSeals(node: Node, action: ActionOf<'ask-seals'>): void {
   }
 }
 
-/** A candidate whose own disk hangs must not keep the lease from the others. */
+/**
+ * A candidate whose own disk hangs must not keep the lease from the others.
+ * @throws Error when it takes too long
+ */
 async function sealSelf(node: Node, request: SealRequest): Promise<SealAnswer> {
   const { clock } = node.ports
   const timeoutMs = node.layout.plan.sealTimeoutMs * 2
   const waiting = new AbortController()
-  const overdue = clock.sleep(timeoutMs, waiting.signal).then((): SealAnswer => {
-    const { promise, incarnation } = node.ports.localState.get()
-    const why = `it could not seal itself within ${String(timeoutMs)} ms`
-    return promise === null
-      ? { kind: 'refused', promise: asEpoch(0), why }
-      : { kind: 'promised', incarnation, why }
+  const overdue = clock.sleep(timeoutMs, waiting.signal).then((): never => {
+    throw new Error(`it could not seal itself within ${String(timeoutMs)} ms`)
   })
   try {
     return await Promise.race([seal(node, request), overdue])
