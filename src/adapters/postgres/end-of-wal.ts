@@ -78,9 +78,23 @@ export async function hasRecordAt(
   const { data } = nodePathsOf(options.nodeDirectory)
   // Segments are named by the byte before; the record begins here.
   const timeline = await newestTimelineAt(data, (lsn + 1) as Lsn, segmentBytes)
-  if (timeline === null) return false
+  return timeline !== null && hasRecordOn(options, timeline, lsn, segmentBytes)
+}
+
+/**
+ * The same for one timeline, whatever others have there: a whole record at `lsn` or behind.
+ * @throws PostgresError when it fails for another reason than the end of the WAL
+ */
+export async function hasRecordOn(
+  options: PostgresOptions,
+  timeline: TimelineId,
+  lsn: Lsn,
+  segmentBytes: number,
+): Promise<boolean> {
+  const { data } = nodePathsOf(options.nodeDirectory)
   const directory = path.join(data, 'pg_wal')
   const end = await endOfFiles(directory, timeline, lsn, segmentBytes)
+  if (end <= lsn) return false
   const { exitCode, stderr } = await runTool({
     program: path.join(options.binaries.directory, 'pg_waldump'),
     args: [

@@ -4,15 +4,12 @@
 
 import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { renderLsn, type Lsn } from '../../core/lsn.ts'
 import type { TimelineId } from '../../core/names.ts'
 import { syncDirectory } from '../../host/files.ts'
 import { readControlData } from './controldata.ts'
+import { hasRecordOn } from './end-of-wal.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
 import { historyFileName, readHistory } from './timeline-files.ts'
-import { runTool } from './tools.ts'
-
-const waldumpMaxMs = 10_000
 
 /**
  * Takes away the newest timeline of a stopped directory when it has a history but no record of its own.
@@ -27,7 +24,8 @@ export async function removeUnbornTimeline(options: PostgresOptions): Promise<Ti
   const control = await readControlData(options.binaries.directory, data, options.runAs)
   if (newest <= Math.max(control.timeline, control.minRecoveryTimeline)) return null
   const branchedAt = (await readHistory(data, newest))?.at(-1)?.endLsn
-  if (branchedAt === undefined || (await hasRecord(options, newest, branchedAt))) return null
+  if (branchedAt === undefined) return null
+  if (await hasRecordOn(options, newest, branchedAt, control.walSegmentBytes)) return null
   await removeTimeline(data, newest)
   return newest
 }
@@ -38,29 +36,6 @@ async function newestHistory(dataDirectory: string): Promise<TimelineId | null> 
     .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
     .map((name) => Number.parseInt(name.slice(0, 8), 16))
   return timelines.length === 0 ? null : (Math.max(...timelines) as TimelineId)
-}
-
-/** Whether the timeline has a whole record at `start`, where it begins, or behind. */
-async function hasRecord(
-  options: PostgresOptions,
-  timeline: TimelineId,
-  start: Lsn,
-): Promise<boolean> {
-  const { data } = nodePathsOf(options.nodeDirectory)
-  const { stdout } = await runTool({
-    program: path.join(options.binaries.directory, 'pg_waldump'),
-    args: [
-      `--path=${path.join(data, 'pg_wal')}`,
-      `--timeline=${String(timeline)}`,
-      `--start=${renderLsn(start)}`,
-      '--limit=1',
-    ],
-    runAs: options.runAs,
-    signal: AbortSignal.timeout(waldumpMaxMs),
-    // It fails where there is no segment or no record.
-    acceptCodes: [1],
-  })
-  return stdout.includes('rmgr:')
 }
 
 async function removeTimeline(dataDirectory: string, timeline: TimelineId): Promise<void> {
