@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { signalProcess } from '../../host/process-table.ts'
 import type { MemberDirectory } from './member-directory.ts'
 import { createMemberDirectory } from './member-directory.ts'
 
@@ -82,7 +83,8 @@ describe('directory of a member', () => {
       expect((await gone)[1]).toBe('SIGKILL')
       expect(theirs.exitCode ?? theirs.signalCode).toBeNull()
     } finally {
-      for (const child of [ours, theirs]) process.kill(-child.pid!, 'SIGKILL')
+      // A shell that died before it had begun its sleep leaves no group behind.
+      for (const child of [ours, theirs]) signalProcess(-child.pid!, 'SIGKILL')
     }
   })
 })
