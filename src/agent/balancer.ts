@@ -54,12 +54,18 @@ type Parts = BalancerPorts & {
     isStopping: boolean
     /** What the proxy was last told; null: nothing yet since it was started. */
     applied: WriteRoute | null
+    /** When it was last told a route. */
+    switchedAtMs: MonotonicMs
     /** Lease revision that was there when we first looked: its age is unknown. */
     firstLeaseRevision: number | null
   }
 }
 
-const loopPauseMs = 250
+/** Pause between two looks at the proxy after a switch, when a check may still undo it, and later. */
+const watchfulPauseMs = 250
+const quietPauseMs = 1000
+/** A check that began before a switch has ended after this long. */
+const watchfulForMs = 5000
 const liveMsMax = 5000
 const commandDeadlineMs = 500
 const reportPeriodMs = 5000
@@ -78,6 +84,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
       loopedAtMs: ports.clock.monotonicMs(),
       isStopping: false,
       applied: null,
+      switchedAtMs: ports.clock.monotonicMs(),
       firstLeaseRevision: null,
     },
   }
@@ -119,12 +126,18 @@ async function run(parts: Parts, signal: AbortSignal): Promise<void> {
   while (!memory.isStopping) {
     memory.loopedAtMs = clock.monotonicMs()
     await keepRoute(parts)
-    await waker.wait(loopPauseMs)
+    await waker.wait(pauseMs(parts))
   }
   background.abort()
   await reporting
   await proxy.stop()
   await member.stop()
+}
+
+function pauseMs({ memory, clock, proxy }: Parts): number {
+  const isSettled = memory.applied !== null && proxy.state().kind === 'running'
+  const quietMs = clock.monotonicMs() - memory.switchedAtMs
+  return isSettled && quietMs > watchfulForMs ? quietPauseMs : watchfulPauseMs
 }
 
 /** Tells the proxy a new route, or holds it to the present one. */
@@ -145,6 +158,7 @@ async function keepRoute(parts: Parts): Promise<void> {
     }
     await proxy.routeWrites(target, commandDeadlineMs)
     memory.applied = route
+    memory.switchedAtMs = clock.monotonicMs()
     count(parts, 'balancer_switches')
     const tookMs = Math.round((clock.monotonicMs() - startedAtMs) * 10) / 10
     const fields = { epoch: route.epoch, tookMs }
@@ -301,6 +315,6 @@ async function keepReporting(parts: Parts, signal: AbortSignal): Promise<void> {
         if (!(error instanceof StoreUnavailableError)) throw error
       }
     }
-    await clock.sleep(loopPauseMs, signal)
+    await clock.sleep(watchfulPauseMs, signal)
   }
 }

@@ -39,9 +39,12 @@ export type EtcdMemberOptions = {
   readonly log: Journal['log']
 }
 
-/** Between two looks at a member that is not ready yet, and at one that is. */
+/**
+ * Between two looks at a member that is not ready yet, and at one that is: the latter is for status, the
+ * size of its database and its log; the end of the process is told at once.
+ */
 const startingLookMs = 50
-const runningLookMs = 1000
+const runningLookMs = 3000
 const lookTimeoutMs = 2000
 /** A member that says nothing about itself for this long is ended and started again. */
 const silentMaxMs = 15_000

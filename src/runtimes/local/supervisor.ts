@@ -22,8 +22,12 @@ export type SupervisorOptions = {
   readonly log: (message: string) => void
 }
 
-/** How often everything is looked at, whether or not something announced itself. */
-const lookMs = 250
+/**
+ * How often everything is looked at, whether or not something announced itself. An agent that a former
+ * supervisor started announces nothing: it is no child of this one.
+ */
+const lookMs = 2000
+const lookAtStrangersMs = 250
 /** The first restart is at once: an agent that is back in time costs no client anything. */
 const restartPausesMs = [0, 200, 500, 1000, 2000, 5000]
 /** An agent that ran for this long has not failed to start. */
@@ -50,6 +54,8 @@ type Child = {
   notBeforeMs: number
   pid: number | null
   startTicks: number
+  /** Started by this supervisor, which is told of its end. */
+  isOwn: boolean
   isFailed: boolean
   /** How our own child ended; stays null for one that was taken over. */
   exit: { readonly code: number | null; readonly signal: string | null } | null
@@ -75,9 +81,19 @@ export async function runSupervisor(
   options.log(`supervises ${options.nodes.join(', ')}`)
   while (!signal.aborted) {
     for (const child of children.values()) await look(context, child)
-    await wake.wait(lookMs)
+    await wake.wait(untilNextLookMs([...children.values()]))
   }
   options.log('ends; the agents stay')
+}
+
+function untilNextLookMs(children: readonly Child[]): number {
+  const nowMs = performance.now()
+  const waits = children.map((child) => {
+    if (child.pid !== null) return child.isOwn ? lookMs : lookAtStrangersMs
+    const pauseMs = child.notBeforeMs - nowMs
+    return pauseMs > 0 ? pauseMs : lookMs
+  })
+  return Math.min(lookMs, ...waits)
 }
 
 /** Records this process as the supervisor, unless another one is alive. */
@@ -109,6 +125,7 @@ async function takeOver(
     notBeforeMs: 0,
     pid: isAlive ? record.pid : null,
     startTicks: record?.startTicks ?? 0,
+    isOwn: false,
     isFailed: record?.state === 'failed',
     exit: null,
   }
@@ -160,6 +177,7 @@ async function start({ paths, options, wake }: Context, child: Child): Promise<v
       },
     )
     child.exit = null
+    child.isOwn = true
     agent.on('exit', (code, signal) => {
       child.exit = { code, signal }
       wake.notify()
