@@ -155,7 +155,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const ledger = startClients(world, new Balancer(world), settings.workload, clients)
   const opened = countOpenings(world)
   world.note('world', scenario.about)
-  const stage = new Stage(world, random.split('story'))
+  const stage = new Stage(world, random.split('story'), scenario.isDemanded ?? false)
   const told = stage.begin(() => scenario.tell(stage))
   await world.simulator.runUntil(scenario.untilMs)
   if (told.error !== null) throw new Error('the story broke', { cause: told.error })

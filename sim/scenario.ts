@@ -3,6 +3,7 @@
 // tellings. Used where random faults rarely meet: the counterexamples of the explicit-state model.
 
 import type { Durability } from '../src/core/cluster-layout.ts'
+import type { Violation } from '../src/core/invariants.ts'
 import type { TimingPlanName } from '../src/core/timing-plan.ts'
 import { cut } from './faults.ts'
 import type { Traffic } from './network.ts'
@@ -31,6 +32,8 @@ export type Scenario = {
   /** The same, connected directly to any node that lets them in. */
   readonly directWriters?: number
   readonly untilMs: number
+  /** What it waits for has to come (I10). Of others, a telling that does not get there says nothing. */
+  readonly isDemanded?: boolean
   readonly tell: (stage: Stage) => Promise<void>
 }
 
@@ -74,15 +77,22 @@ export class Cast {
   }
 }
 
+function neverCame(what: string, withinMs: number): Violation {
+  const message = `in ${String(withinMs / 1000)} s it never came that ${what}`
+  return { invariant: 'I10', message, operands: { what, withinMs } }
+}
+
 /** The verbs of a story. */
 export class Stage {
   readonly world: World
   readonly random: SimRandom
+  readonly #isDemanded: boolean
   readonly #process: SimProcess
 
-  constructor(world: World, random: SimRandom) {
+  constructor(world: World, random: SimRandom, isDemanded: boolean) {
     this.world = world
     this.random = random
+    this.#isDemanded = isDemanded
     this.#process = new SimProcess(world.simulator, 'scenario', { runsPromises: true })
   }
 
@@ -107,12 +117,13 @@ export class Stage {
     await this.#process.sleep(durationMs)
   }
 
-  /** Waits until `isTrue`; a story that does not get there ends quietly, for it tells nothing. */
+  /** Waits until `isTrue`; a story that does not get there ends here, quietly unless it is demanded. */
   async until(what: string, isTrue: () => boolean, withinMs = 20_000): Promise<void> {
     const untilMs = this.world.nowMs + withinMs
     while (!isTrue()) {
       if (this.world.nowMs > untilMs) {
         this.say(`never came: ${what}`)
+        if (this.#isDemanded) this.world.fail(neverCame(what, withinMs))
         await new Promise(() => undefined)
       }
       await this.wait(lookMs)

@@ -34,6 +34,8 @@ export class SimDataDirectory {
   readonly divergedKept = new Set<WalEntry>()
   /** Truth for I11: the end of the source's flushed WAL when this directory last went backwards. */
   mustPass: WalEntry | null = null
+  /** Superusers hold every connection, and are back after each start: pgherd cannot knock. */
+  isCrowded = false
   /** Flushes started before this do not end before it: the disk hangs. */
   hangsUntilMs = 0
 

@@ -216,6 +216,7 @@ export class SimPostgres implements Postgres {
 
   async reloadedGate(_deadlineMs: number): Promise<'open' | 'closed'> {
     const server = await this.#running()
+    if (server.directory.isCrowded) throw new PostgresError('failed', 'too many clients already')
     return server.gate
   }
 

@@ -168,7 +168,8 @@ export class SimServer {
       return
     }
     const leaving = this.receiver
-    this.process.schedule(this.draw(this.world.physics.receiverStop), () => {
+    const stopMs = leaving.stuckMs + this.draw(this.world.physics.receiverStop)
+    this.process.schedule(stopMs, () => {
       if (this.receiver !== leaving) return
       leaving.stop()
       this.receiver = null

@@ -42,8 +42,19 @@ export class WalReceiver {
     this.walsender = null
   }
 
+  /** For how long still this process waits for a disk that hangs: it does nothing else meanwhile. */
+  get stuckMs(): number {
+    const { directory, world } = this.server
+    if (!this.#isFlushScheduled) return 0
+    return Math.max(0, directory.hangsUntilMs - world.simulator.nowMs)
+  }
+
   connectionEnded(walsender: SimWalsender): void {
     if (this.#isStopped || this.walsender !== walsender) return
+    if (this.stuckMs > 0) {
+      this.server.process.schedule(this.stuckMs, () => this.connectionEnded(walsender))
+      return
+    }
     walsender.hangUp()
     this.walsender = null
     const { wal } = this.server.directory

@@ -178,6 +178,7 @@ export class SimWalsender implements SyncStandby {
       !network.isOpenBothWays('replication', this.upstream.place, standby.place) ||
       !this.upstream.process.isRunning ||
       !standby.process.isRunning ||
+      this.#receiver.stuckMs > 0 ||
       this.#isOver
     if (isSilent) this.#silentSinceMs ??= simulator.nowMs
     else {

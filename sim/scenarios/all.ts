@@ -5,6 +5,7 @@ import { usualPhysics } from '../physics.ts'
 import type { Scenario } from '../scenario.ts'
 import type { SwarmSettings } from '../swarm.ts'
 import { layoutOf } from '../topology.ts'
+import { becomingPrimaryScenarios } from './becoming-primary.ts'
 import { listChangeScenarios } from './list-changes.ts'
 import { lostCommitScenarios } from './lost-commits.ts'
 import { rejoiningScenarios } from './rejoining.ts'
@@ -15,6 +16,7 @@ export const scenarios: readonly Scenario[] = [
   ...lostCommitScenarios,
   ...seenCommitScenarios,
   ...rightToWriteScenarios,
+  ...becomingPrimaryScenarios,
   ...listChangeScenarios,
   ...rejoiningScenarios,
 ]

@@ -34,6 +34,7 @@ export type Memory = {
   } | null
   /** Since when a seal changes the server and looks at it again and again: the loop leaves it to it. */
   sealingSinceMs: MonotonicMs | null
+  promotionFailsSinceMs: MonotonicMs | null
   gateLsn: Lsn | null
   startedBy: 'promotion' | 'restart' | null
   /**
@@ -78,6 +79,7 @@ export function emptyMemory(clock: Clock): Memory {
     isOpen: false,
     election: null,
     sealingSinceMs: null,
+    promotionFailsSinceMs: null,
     gateLsn: null,
     startedBy: null,
     isListFresh: false,

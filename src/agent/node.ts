@@ -131,6 +131,7 @@ export function factsOf(node: Node): Facts {
     diskProbeMs: ports.data?.guard.diskProbeMs() ?? 0,
     isGuardAlive: ports.data?.guard.isAlive() ?? true,
     election: memory.election,
+    promotionFailsSinceMs: memory.promotionFailsSinceMs,
     gateLsn: memory.gateLsn,
     startedBy: memory.startedBy,
     following: memory.following,

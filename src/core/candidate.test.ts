@@ -66,6 +66,17 @@ describe('who may be promoted', () => {
     expect(judge({ 'pg-1': sealed('pg-1', 1, 10), 'pg-2': silent }, record).kind).toBe('eligible')
   })
 
+  it('proved alone → waits for a standby that could be in its list, not for the former primary', () => {
+    const alone = makeList(1, [incarnation('pg-1')])
+    const record = syncRecord({ lists: [alone], target: alone })
+    const own = sealed('pg-1', 1, 10)
+    const judged = (answers: Readonly<Record<string, MemberAnswer>>): string =>
+      judge({ 'pg-1': own, ...answers }, record).kind
+    expect(judged({ 'pg-0': silent, 'pg-2': pending })).toBe('asking')
+    expect(judged({ 'pg-0': pending, 'pg-2': silent })).toBe('eligible')
+    expect(judged({ 'pg-0': pending, 'pg-2': sealed('pg-2', 1, 10) })).toBe('eligible')
+  })
+
   it('another sealed member is ahead → it gets the lease', () => {
     const result = judge({ 'pg-1': sealed('pg-1', 1, 10), 'pg-2': sealed('pg-2', 1, 11) })
     expect(result).toEqual({ kind: 'behind', best: 'pg-2' })

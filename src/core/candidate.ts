@@ -112,9 +112,10 @@ export function judgeElection(input: ElectionInput): ElectionResult {
   if (own === undefined) {
     return isPending ? { kind: 'asking' } : { kind: 'short', missing: ['this node itself'] }
   }
+  // Its new list is made of those that answered, and an empty one would tie the cluster to this node.
+  const isListShort = sealed.length - 1 < input.wantedCount && durability !== 'async'
   if (record.owner === self) {
-    // It needs no evidence, but its new list is made of those that answered: it waits for them.
-    const isListShort = sealed.length - 1 < input.wantedCount && durability !== 'async'
+    // It needs no evidence, as long as nobody else has written the record.
     if (isPending && isListShort) return { kind: 'asking' }
     return { kind: 'eligible', sealed: sealed.map((answer) => answer.incarnation) }
   }
@@ -129,9 +130,18 @@ export function judgeElection(input: ElectionInput): ElectionResult {
     }
   }
   const better = betterThan(own.position, sealed, record.timelines, protections)
-  if (better === undefined) return { kind: 'eligible', sealed: sealed.map((a) => a.incarnation) }
+  if (better === undefined) {
+    if (isListShort && isStandbyPending(record, answers)) return { kind: 'asking' }
+    return { kind: 'eligible', sealed: sealed.map((answer) => answer.incarnation) }
+  }
   if (better.canBePrimary) return { kind: 'behind', best: nodeOf(better.incarnation) }
   return { kind: 'fetch', source: nodeOf(better.incarnation), until: better.position }
+}
+
+/** Whether an answer is to come from another node than the former primary, which is probably dead. */
+function isStandbyPending(record: SyncRecord, answers: ElectionInput['answers']): boolean {
+  const owner = nodeOf(record.owner)
+  return [...answers].some(([name, answer]) => answer.kind === 'pending' && name !== owner)
 }
 
 /** Sentences about the members whose answers would have proved the lists. */

@@ -14,6 +14,7 @@ import {
   tenure,
   walsender,
 } from '../../test/support/facts.ts'
+import type { MemberAnswer } from './candidate.ts'
 import { classify } from './classify.ts'
 import { decide } from './decide.ts'
 import type { Facts } from './facts.ts'
@@ -179,8 +180,38 @@ describe('the holder', () => {
     expect(outcome({ ...given, server: elsewhere })[0]).toBe('R520')
   })
 
-  it('its disk hangs → fences and releases', () => {
-    expect(outcome(facts('pg-0', { ...held, diskProbeMs: 10_000 }))[0]).toBe('R208')
+  it('its disk hangs → fences, and another node is named that goes first', () => {
+    const given = facts('pg-0', { ...held, diskProbeMs: 10_000 })
+    const decision = decide(classify(given))
+    expect(decision.rule.id).toBe('R208')
+    expect(plan(decision, given)).toContainEqual({ kind: 'release-lease', handOverTo: 'pg-1' })
+  })
+
+  it('elected, and its promotion cannot be prepared for a lease time → the sealed one with most', () => {
+    const sealedAt = (name: string, lsn: number): MemberAnswer => ({
+      kind: 'sealed',
+      incarnation: incarnation(name),
+      position: position(1, lsn),
+      canBePrimary: true,
+    })
+    const answers = new Map(
+      ['pg-1', 'pg-2'].map((name, index) => [asNodeName(name), sealedAt(name, index)]),
+    )
+    const given = facts('pg-0', {
+      tenure: tenure(1, 'preparing'),
+      server: standby(),
+      election: { epoch: asEpoch(1), answers },
+      promotionFailsSinceMs: asMonotonic(facts('pg-0').nowMs - timingPlans.fast.ttlMs),
+    })
+    expect(outcome(given)[0]).toBe('R510')
+    const later = { ...given, nowMs: asMonotonic(given.nowMs + 1) }
+    const decision = decide(classify(later))
+    expect(decision.rule.id).toBe('R528')
+    expect(plan(decision, later)).toEqual([
+      { kind: 'stop-postgres', mode: 'immediate' },
+      { kind: 'release-lease', handOverTo: 'pg-2' },
+      { kind: 'back-off' },
+    ])
   })
 
   it('waits behind the gate until k members have flushed past the first record', () => {

@@ -24,6 +24,7 @@ export function classify(facts: Facts): Situation {
     owner: ownerOf(facts),
     turn: turnOf(facts),
     recorded: isRecordedThisEpoch(facts) ? 'this-epoch' : 'earlier',
+    promotion: isPromotionStuck(facts) ? 'stuck' : 'possible',
     election: electionOf(facts),
     gate: gateOf(facts),
     rejoin: rejoinOf(facts),
@@ -105,6 +106,11 @@ function isRecordedThisEpoch(facts: Facts): boolean {
   if (server.kind !== 'standby' || !protections['unique-timelines']) return true
   // A promotion that took another id has left a timeline that nobody reserved: it is not tried again.
   return birthEpochOf(server.position.timeline, record.timelines) !== undefined
+}
+
+/** A full disk, or no connection left: what lasts for a lease time is left to another node. */
+function isPromotionStuck({ promotionFailsSinceMs, nowMs, layout }: Facts): boolean {
+  return promotionFailsSinceMs !== null && nowMs - promotionFailsSinceMs > layout.plan.ttlMs
 }
 
 /** Whether it is this node's turn to try for the lease. A wrong answer costs time, never safety. */

@@ -26,6 +26,7 @@ export const decisionKinds = [
   'fetch-wal',
   'refuse-election',
   'promote',
+  'pass-on-promotion',
   'prove-list',
   'open',
   'keep-serving',

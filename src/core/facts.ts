@@ -65,6 +65,8 @@ export type Facts = {
   readonly isGuardAlive: boolean
 
   readonly election: Election | null
+  /** Since when PostgreSQL could not be prepared for the promotion of this node; null while it could. */
+  readonly promotionFailsSinceMs: MonotonicMs | null
   /** Behind the first record after this node's last start as primary; null before it was written. */
   readonly gateLsn: Lsn | null
   /** The gate's protection may be taken away by the simulator for promotions only. */

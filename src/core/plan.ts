@@ -8,7 +8,7 @@ import { primaryOf } from './rejoin.ts'
 import type { PrimaryView } from './rejoin.ts'
 import { kinshipOf } from './position.ts'
 import type { SyncRecord } from './sync-list.ts'
-import { successorOf } from './succession.ts'
+import { alternativeOf, successorOf } from './succession.ts'
 import { switchoverOf } from './switchover.ts'
 import { judgeElection } from './candidate.ts'
 import type { ElectionResult } from './candidate.ts'
@@ -20,7 +20,8 @@ const planners: Readonly<Record<DecisionKind, (facts: Facts) => readonly Action[
   fence: () => [{ kind: 'stop-postgres', mode: 'immediate' }, { kind: 'drop-lease' }],
   'fence-and-release': (facts) => [
     { kind: 'stop-postgres', mode: 'immediate' },
-    { kind: 'release-lease', handOverTo: successorOf(facts) },
+    // Somebody is named in any case: the owner would be the first to take it back otherwise (turnOf).
+    { kind: 'release-lease', handOverTo: successorOf(facts) ?? alternativeOf(facts) },
     { kind: 'back-off' },
   ],
   'reclaim-lease': () => [{ kind: 'reclaim-lease' }],
@@ -60,6 +61,12 @@ const planners: Readonly<Record<DecisionKind, (facts: Facts) => readonly Action[
   },
   'refuse-election': () => [{ kind: 'release-lease', handOverTo: null }, { kind: 'back-off' }],
   promote: (facts) => [{ kind: 'promote', epoch: tenureOf(facts).epoch, record: recordOf(facts) }],
+  // Stopped, because what was told to a server that does not do it may still be done.
+  'pass-on-promotion': (facts) => [
+    { kind: 'stop-postgres', mode: 'immediate' },
+    { kind: 'release-lease', handOverTo: alternativeOf(facts) },
+    { kind: 'back-off' },
+  ],
   'prove-list': (facts) => [{ kind: 'prove-list', record: recordOf(facts) }],
   open: (facts) => [{ kind: 'open', epoch: tenureOf(facts).epoch, record: recordOf(facts) }],
   'keep-serving': () => [{ kind: 'keep-serving' }],

@@ -242,9 +242,28 @@ export const rules: readonly Rule[] = [
   {
     id: 'R510',
     section: 'becoming primary',
-    when: { lease: 'preparing', server: 'standby', owner: 'me', recorded: 'this-epoch' },
+    when: {
+      lease: 'preparing',
+      server: 'standby',
+      owner: 'me',
+      recorded: 'this-epoch',
+      promotion: 'possible',
+    },
     decision: 'promote',
     why: 'The record names this node as owner under this epoch.',
+  },
+  {
+    id: 'R528',
+    section: 'becoming primary',
+    when: {
+      lease: 'preparing',
+      server: 'standby',
+      owner: 'me',
+      recorded: 'this-epoch',
+      promotion: 'stuck',
+    },
+    decision: 'pass-on-promotion',
+    why: 'This node is elected, but PostgreSQL cannot be prepared for its promotion here: another node gets its turn.',
   },
   {
     id: 'R512',

@@ -37,6 +37,8 @@ export const dimensions = {
   turn: ['later', 'now'],
   /** Lease `preparing`: has this node written the record under this epoch? */
   recorded: ['earlier', 'this-epoch'],
+  /** The same, server `standby`: do the preparations for its promotion fail again and again? */
+  promotion: ['possible', 'stuck'],
   /** Lease `preparing`, server `standby`: what the answers to the seals say. */
   election: ['not-asked', 'asking', 'eligible', 'behind', 'fetch', 'short'],
   /** Lease `preparing`, server `primary`: have enough members flushed past the first record? */
@@ -67,6 +69,11 @@ const relevance: {
   owner: (s) => s.lease !== 'unknown',
   turn: (s) => s.lease === 'none' || s.lease === 'free',
   recorded: (s) => s.lease === 'preparing' && s.owner === 'me',
+  promotion: (s) =>
+    s.lease === 'preparing' &&
+    s.server === 'standby' &&
+    s.owner === 'me' &&
+    s.recorded === 'this-epoch',
   election: (s) => s.lease === 'preparing' && s.server === 'standby',
   gate: (s) => s.lease === 'preparing' && s.server === 'primary',
   rejoin: (s) => s.lease === 'other',

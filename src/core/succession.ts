@@ -1,9 +1,12 @@
 // Who would take over, as far as the present holder can tell. A guess that saves time: the proof is
 // made by the one who takes over.
 
+import { dataNodesOf } from './cluster-layout.ts'
 import type { Facts } from './facts.ts'
 import type { Incarnation, NodeName } from './names.ts'
 import { nodeOf } from './names.ts'
+import type { WalPosition } from './position.ts'
+import { comparePositions } from './position.ts'
 import type { Walsender } from './server.ts'
 
 /** Bytes a standby had flushed when it was last seen; -1 for never. */
@@ -38,4 +41,26 @@ export function successorOf(facts: Facts): NodeName | null {
     if (flushed >= 0 && (best === null || flushed > flushedBy(seen, best))) best = member
   }
   return best === null ? null : nodeOf(best as Incarnation)
+}
+
+/**
+ * Another data node that may be promoted, when this one is elected and cannot be: the sealed one that has
+ * most, or else any. Null when there is none.
+ */
+export function alternativeOf(facts: Facts): NodeName | null {
+  const { self, layout, election, store } = facts
+  const births = store?.sync?.value.timelines ?? []
+  const others = dataNodesOf(layout).filter((node) => node.name !== self.name && !node.noFailover)
+  let best: NodeName | null = null
+  let bestPosition: WalPosition | null = null
+  for (const { name } of others) {
+    const answer = election?.answers.get(name)
+    if (answer?.kind !== 'sealed' || !answer.canBePrimary) continue
+    const { position } = answer
+    if (bestPosition !== null && (comparePositions(position, bestPosition, births) ?? 0) <= 0)
+      continue
+    best = name
+    bestPosition = position
+  }
+  return best ?? others[0]?.name ?? null
 }

@@ -217,6 +217,7 @@ export function facts(name: string, changes: Partial<Facts> = {}): Facts {
     diskProbeMs: 1,
     isGuardAlive: true,
     election: null,
+    promotionFailsSinceMs: null,
     gateLsn: null,
     startedBy: null,
     following: null,

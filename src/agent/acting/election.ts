@@ -224,6 +224,8 @@ export async function promote(
     if (!leaseHold.isHeld() || ports.localState.get().promise !== action.epoch) return null
     if (memory.server.kind !== 'standby') return null
     if (node.protections['sealed-resume'] && !isDetached(node)) return null
+    // When it goes on failing, another node gets its turn.
+    memory.promotionFailsSinceMs ??= startedAtMs
     await configure(node, {
       upstream: null,
       sync: { kind: 'list', list: action.record.target },
@@ -236,6 +238,7 @@ export async function promote(
       ports.localState.save({ primaryEpoch: action.epoch }),
     ])
     if (!memory.isShut || !isArmed) return null
+    memory.promotionFailsSinceMs = null
     memory.startedBy = 'promotion'
     memory.isListFresh = true
     memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn

@@ -16,6 +16,7 @@ export async function acquireLease(node: Node, decision: Decision): Promise<void
   const outcome = await leaseHold.acquire(ports.localState.get().promise, systemId)
   if (outcome !== 'done') return
   memory.election = null
+  memory.promotionFailsSinceMs = null
   memory.gateLsn = null
   memory.startedBy = null
   count(node, 'leases_acquired')

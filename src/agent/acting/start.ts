@@ -1,7 +1,7 @@
 // Actions that bring PostgreSQL up or down: bootstrap, start, stop.
 
 import type { ActionOf } from '../../core/action.ts'
-import type { Decision } from '../../core/decision.ts'
+import type { Decision, DecisionKind } from '../../core/decision.ts'
 import { asTimeline } from '../../core/names.ts'
 import type { SystemId } from '../../core/names.ts'
 import { emptyList } from '../../core/sync-list.ts'
@@ -157,6 +157,9 @@ export function startPrimary(
   )
 }
 
+/** Decisions that end the right to write here whatever it takes. */
+const fencing: readonly DecisionKind[] = ['fence', 'fence-and-release', 'pass-on-promotion']
+
 /** Stops PostgreSQL and knows afterwards that none of its processes is left. */
 export async function stopPostgres(
   node: Node,
@@ -168,7 +171,7 @@ export async function stopPostgres(
   const wasPrimary = memory.server.kind === 'primary'
   memory.isOpen = false
   if (node.operation.current() !== null) void node.operation.abort()
-  const isFence = decision.kind === 'fence' || decision.kind === 'fence-and-release'
+  const isFence = fencing.includes(decision.kind)
   // A server that cannot be stopped (hung disk) must not be kept in office by renewals: the lease runs
   // out, the guard acts at the deadline, and the others take over.
   if (isFence) leaseHold.stopRenewing()

@@ -1,0 +1,37 @@
+// Stories about a candidate that cannot (I10): the lease must not stay with it.
+
+import type { Scenario } from '../scenario.ts'
+
+export const becomingPrimaryScenarios: readonly Scenario[] = [
+  {
+    name: 'the disk of the candidate hangs',
+    about: 'The primary dies, and on the standby whose turn it is nothing can be flushed any more.',
+    topology: 'three',
+    // One of two has every commit, so the other may be promoted alone.
+    syncStandbys: 2,
+    writers: 2,
+    untilMs: 40_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      await stage.wait(stage.random.between(100, 300))
+      stage.say(`the disk of ${b.name} hangs`)
+      b.hangDisk(60_000)
+      stage.down(a)
+      await stage.until(`${c.name} serves`, () => stage.serving() === c)
+    },
+  },
+  {
+    name: 'no connection is left on the candidate',
+    about: 'The primary dies, and on one standby it cannot be proved that the gate is shut.',
+    topology: 'three',
+    untilMs: 30_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      b.directory.isCrowded = true
+      stage.down(a)
+      await stage.until(`${c.name} serves`, () => stage.serving() === c)
+    },
+  },
+]
