@@ -1,6 +1,5 @@
 // The composition root: the only file that joins adapters to the rest.
 
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent } from './agent/agent.ts'
@@ -37,6 +36,7 @@ import type { NodeLayout } from './core/cluster-layout.ts'
 import { nodeIn, votersOf } from './core/cluster-layout.ts'
 import type { NodeName } from './core/names.ts'
 import { allProtections } from './core/protections.ts'
+import { makeFolders } from './host/files.ts'
 import { assertPortsFree } from './runtimes/local/port-check.ts'
 import { resolveHome } from './runtimes/local/paths.ts'
 import { createLocalRuntime } from './runtimes/local/runtime.ts'
@@ -186,7 +186,7 @@ function checkSocketPath(sockets: string): void {
 
 async function makeDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o755 })
+    await makeFolders(directory, 0o755)
   } catch (error) {
     throw new PgherdError({
       code: 'PGHERD_DIRECTORY_UNWRITABLE',

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ensureDirectory, readFileIfPresent, writeFileAtomic } from './files.ts'
+import { ensureDirectory, makeFolders, readFileIfPresent, writeFileAtomic } from './files.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -39,4 +39,18 @@ test('a directory gets its mode although the umask forbids it', async () => {
   await ensureDirectory(directory, 0o711)
   await ensureDirectory(directory, 0o711)
   expect((await stat(directory)).mode & 0o777).toBe(0o711)
+})
+
+test('folders: made with their parents, there already is fine, a file in the way is an error', async () => {
+  await makeFolders(path.join(folder, 'a', 'b', 'c'), 0o755)
+  await makeFolders(path.join(folder, 'a', 'b', 'c'), 0o755)
+  expect(await readdir(path.join(folder, 'a', 'b'))).toEqual(['c'])
+  await writeFile(path.join(folder, 'file'), '')
+  await expect(makeFolders(path.join(folder, 'file'), 0o755)).rejects.toThrow('EEXIST')
+  await expect(makeFolders(path.join(folder, 'file', 'a'), 0o755)).rejects.toThrow('ENOTDIR')
+})
+
+test('folders: where nothing can be made although the parent is there → an error, not an endless loop', async () => {
+  await expect(makeFolders('/proc/pgherd', 0o755)).rejects.toThrow('ENOENT')
+  await expect(makeFolders('/proc/pgherd/a/b', 0o755)).rejects.toThrow('ENOENT')
 })

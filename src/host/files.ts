@@ -2,7 +2,7 @@
 // directory synced too. Also the few small file operations that several adapters share.
 
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 export type FileOwner = { readonly uid: number; readonly gid: number }
@@ -71,13 +71,41 @@ export async function readFileIfPresent(file: string): Promise<string | null> {
   }
 }
 
+/**
+ * Makes `directory` and its parents when missing. Not by Node's own `recursive`, which never returns where
+ * a folder that exists refuses a new one as "not there", as /proc does (Node 20, MKDirpAsync).
+ * @throws the error of the file system
+ */
+export async function makeFolders(directory: string, mode: number): Promise<void> {
+  try {
+    await mkdir(directory, { mode })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return
+    const parent = path.dirname(directory)
+    if (code !== 'ENOENT' || (await isThere(parent))) throw error
+    await makeFolders(parent, mode)
+    await mkdir(directory, { mode }).catch(async (late: unknown) => {
+      // Somebody else may have made it meanwhile.
+      if (!(await isThere(directory))) throw late
+    })
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  )
+}
+
 /** Makes `directory` (and its parents) when missing, and sets the mode and owner of the last one. */
 export async function ensureDirectory(
   directory: string,
   mode: number,
   owner?: FileOwner | null,
 ): Promise<void> {
-  await mkdir(directory, { recursive: true, mode })
+  await makeFolders(directory, mode)
   const handle = await open(directory, 'r')
   try {
     await handle.chmod(mode)

@@ -2,10 +2,10 @@
 // hold it at all. Everything may be there already.
 
 import { createHash } from 'node:crypto'
-import { chown, copyFile, lstat, mkdir, readFile, readdir, rename, statfs } from 'node:fs/promises'
+import { chown, copyFile, lstat, readFile, readdir, rename, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { ensurePassFile, ensureSecrets, readSecrets } from '../../config/secrets.ts'
-import { ensureDirectory } from '../../host/files.ts'
+import { ensureDirectory, makeFolders } from '../../host/files.ts'
 import { messageOf, PgherdError } from '../../lib/errors.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import type { ClusterPaths } from './paths.ts'
@@ -30,7 +30,7 @@ export async function ensureFolders(
 ): Promise<void> {
   const { owner } = settings
   try {
-    await mkdir(settings.home, { recursive: true, mode: 0o755 })
+    await makeFolders(settings.home, 0o755)
     await ensureDirectory(paths.directory, 0o755, owner)
     await ensureDirectory(paths.state, 0o755, owner)
     await ensureDirectory(paths.logs, 0o750, owner)
@@ -94,7 +94,7 @@ export function explainDiskError(error: unknown, folder: string): unknown {
       cause: error,
     })
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOENT'].includes(String(code))) {
     return new PgherdError({
       code: 'PGHERD_HOME_UNWRITABLE',
       reason: 'system',
