@@ -44,9 +44,8 @@ export async function startEtcdProcess(command: EtcdCommand): Promise<EtcdProces
       ? []
       : [`--reuid=${command.runAs.uid}`, `--regid=${command.runAs.gid}`, '--clear-groups']
   const args = ['--pdeathsig=TERM', ...drop, '--', command.program, ...command.flags]
-  // etcd takes settings from ETCD_… variables, so it gets none of ours. A few writes a second need one
-  // thread; with more of them Go's scheduler spends a quarter of etcd's time on looking for work.
-  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', GOMAXPROCS: '1' }
+  // etcd takes settings from ETCD_… variables, so it gets none but the path.
+  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
   const log = openSync(command.logFile, 'a', 0o640)
   let child: ChildProcess
   try {
