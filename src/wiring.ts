@@ -312,7 +312,9 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
   const binary = haproxyProgram
   await checkHaproxy(binary)
   const proxyDirectory = path.join(directory, 'haproxy')
+  const logDirectory = path.join(directory, 'logs')
   await makeDirectory(proxyDirectory)
+  await makeDirectory(logDirectory)
   const proxy = createHaproxy(systemClock, journal, {
     binary,
     layout: loaded.layout,
@@ -324,7 +326,7 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     stateFile: path.join(proxyDirectory, 'server-state'),
     pidFile: path.join(directory, 'haproxy.pid'),
     socketPath: path.join(sockets, 'haproxy'),
-    logFile: path.join(directory, 'logs', 'haproxy.log'),
+    logFile: path.join(logDirectory, 'haproxy.log'),
   })
   const api = createBalancer(
     { clock: systemClock, journal, proxy, store: stack.store, member: stack.member },

@@ -175,11 +175,14 @@ async function loopWithData(
     try {
       waitMs = await turn(node, listChange, traces)
       lastTrouble = ''
+      memory.trouble = null
     } catch (error) {
       if (!isOperatingError(error)) throw error
       const trouble = messageOf(error)
       if (trouble !== lastTrouble) ports.journal.log('warn', trouble)
       lastTrouble = trouble
+      memory.trouble = trouble
+      noteReportChange(node)
       count(node, 'loop_errors')
       waitMs = busyMs * 4
     }
@@ -219,6 +222,7 @@ async function turn(
   traces: readonly ((trace: DecisionTrace) => void)[],
 ): Promise<number> {
   if (isSealing(node)) return sealingMs
+  await keepGuard(node)
   await observe(node)
   await rememberFirstPromise(node)
   await checkBeforeFirstLease(node)
@@ -245,6 +249,27 @@ function isSealing(node: Node): boolean {
   const { memory, ports, layout } = node
   if (memory.sealingSinceMs === null) return false
   return ports.clock.monotonicMs() - memory.sealingSinceMs < layout.plan.sealTimeoutMs * 2
+}
+
+/**
+ * A standby needs its guard only when it is reloaded, stopped or promoted, and then at once: one whose
+ * connection was lost is taken over again, and one that stays silent is replaced, its server with it. A
+ * primary is fenced instead (R208).
+ */
+async function keepGuard(node: Node): Promise<void> {
+  const { memory, ports, layout, operation } = node
+  const guard = ports.data?.guard ?? null
+  const isNeeded = memory.server.kind === 'standby' && operation.current() === null
+  if (guard === null || guard.isAlive() || !isNeeded) {
+    memory.guardSilentSinceMs = null
+    return
+  }
+  const nowMs = ports.clock.monotonicMs()
+  memory.guardSilentSinceMs ??= nowMs
+  if (nowMs - memory.guardSilentSinceMs < layout.plan.ttlMs * 2) return
+  ports.journal.log('warn', 'The guard of this standby does not answer: it is taken over or replaced.')
+  count(node, 'guards_replaced')
+  await node.lock.run(() => guard.ensure())
 }
 
 /** Wakes the reporting loop when others should learn at once what changed here. */

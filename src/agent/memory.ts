@@ -19,6 +19,8 @@ export type Memory = {
   inspectedAtMs: MonotonicMs
   server: PostgresObservation
   serverSilentSinceMs: MonotonicMs | null
+  /** Since when the guard of a standby has not answered. */
+  guardSilentSinceMs: MonotonicMs | null
   lastWalsenders: readonly Walsender[]
   /** As last written to disk by this agent. */
   config: ServerConfig | null
@@ -54,6 +56,8 @@ export type Memory = {
   lostSinceMs: Map<Incarnation, MonotonicMs>
   slotsKeptAtMs: MonotonicMs | null
   leaderMovedAtMs: MonotonicMs | null
+  /** What the last turn of the loop failed with; null after one that went well. */
+  trouble: string | null
   /** What `status` says about this node when the observation alone does not tell. */
   stage: { state: NodeState; detail: string | null } | null
   loopedAtMs: MonotonicMs
@@ -73,6 +77,7 @@ export function emptyMemory(clock: Clock): Memory {
     inspectedAtMs: nowMs,
     server: { kind: 'unknown', why: 'not looked at yet' },
     serverSilentSinceMs: null,
+    guardSilentSinceMs: null,
     lastWalsenders: [],
     config: null,
     isShut: false,
@@ -94,6 +99,7 @@ export function emptyMemory(clock: Clock): Memory {
     lostSinceMs: new Map(),
     slotsKeptAtMs: null,
     leaderMovedAtMs: null,
+    trouble: null,
     stage: null,
     loopedAtMs: nowMs,
     decision: null,

@@ -98,7 +98,7 @@ export function reportOf(node: Node): NodeReport {
     incarnation: local.incarnation,
     systemId: systemIdOf(node),
     state,
-    detail,
+    detail: detail ?? memory.trouble,
     isPrimary: isPrimary && memory.history !== null,
     epoch: isPrimary ? (leaseHold.tenure()?.epoch ?? local.primaryEpoch) : null,
     history: isPrimary ? memory.history : null,

@@ -15,7 +15,7 @@ import {
   resolveDataDirectory,
 } from '../../host/process-table.ts'
 import { protocolVersion, type GuardState, type ServerEnd } from '../../guard/protocol.ts'
-import { messageOf } from '../../lib/errors.ts'
+import { messageOf, PgherdError } from '../../lib/errors.ts'
 import type { Guard, PostgresEnd } from '../../ports/guard.ts'
 import type {
   PostgresProcess,
@@ -206,7 +206,13 @@ class Client implements GuardClient {
     const giveUpAtMs = performance.now() + startGuardMs
     while (!(await this.#connect())) {
       if (performance.now() > giveUpAtMs) {
-        throw new Error(`the guard does not start; see ${this.#program.logFile}`)
+        throw new PgherdError({
+          code: 'PGHERD_GUARD_NOT_STARTED',
+          reason: 'system',
+          message: `the guard of ${this.#program.dataDirectory} did not answer in ${startGuardMs / 1000} s`,
+          because: 'it did not start, or this machine is too busy to run it',
+          hint: `see ${this.#program.logFile}, and the load of the machine`,
+        })
       }
       await pause(10)
     }
