@@ -43,4 +43,19 @@ export const rejoiningScenarios: readonly Scenario[] = [
       await stage.opened(second)
     },
   },
+  {
+    name: 'the guard of a standby hangs',
+    about: 'A standby streams on, but nobody could reload, stop or promote it.',
+    topology: 'three',
+    untilMs: 30_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b } = await stage.settled()
+      const former = b.guard
+      stage.say(`the guard of ${b.name} is frozen`)
+      b.freezeGuard()
+      await stage.until(`${b.name} has another guard`, () => b.guard !== null && b.guard !== former)
+      await stage.streaming(a, b)
+    },
+  },
 ]

@@ -267,7 +267,10 @@ async function keepGuard(node: Node): Promise<void> {
   const nowMs = ports.clock.monotonicMs()
   memory.guardSilentSinceMs ??= nowMs
   if (nowMs - memory.guardSilentSinceMs < layout.plan.ttlMs * 2) return
-  ports.journal.log('warn', 'The guard of this standby does not answer: it is taken over or replaced.')
+  ports.journal.log(
+    'warn',
+    'The guard of this standby does not answer: it is taken over or replaced.',
+  )
   count(node, 'guards_replaced')
   await node.lock.run(() => guard.ensure())
 }

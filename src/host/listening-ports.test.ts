@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { listeningPorts, ownerOfPort, parseSocketTable } from './listening-ports.ts'
+import { listeningPorts, ownerOf, parseSocketTable } from './listening-ports.ts'
 
 describe('listening ports', () => {
   it('reads the table of the kernel, listening sockets only', () => {
@@ -11,7 +11,9 @@ describe('listening ports', () => {
       '   1: 0100007F:1539 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1',
       '',
     ].join('\n')
-    expect(parseSocketTable(table)).toEqual([[5432, '4711']])
+    expect(parseSocketTable(table)).toEqual([{ port: 5432, address: '127.0.0.1', inode: '4711' }])
+    const everywhere = table.replace('0100007F:1538', '00000000:1538')
+    expect(parseSocketTable(everywhere)).toMatchObject([{ port: 5432, address: null }])
     expect(parseSocketTable('')).toEqual([])
   })
 
@@ -20,11 +22,12 @@ describe('listening ports', () => {
       const server = createServer()
       await new Promise<void>((resolve) => server.listen(0, host, resolve))
       const { port } = server.address() as AddressInfo
-      expect(listeningPorts().has(port)).toBe(true)
-      expect(ownerOfPort(port)?.pid).toBe(process.pid)
+      const sockets = listeningPorts().get(port) ?? []
+      expect(sockets).toMatchObject([{ address: host === '0.0.0.0' ? null : host }])
+      expect(ownerOf(sockets)?.pid).toBe(process.pid)
       await new Promise((resolve) => server.close(resolve))
       expect(listeningPorts().has(port)).toBe(false)
-      expect(ownerOfPort(port)).toBeNull()
+      expect(ownerOf(sockets)).toBeNull()
     }
   })
 })

@@ -6,38 +6,51 @@ import { readProcess } from './process-info.ts'
 /** State of a listening socket in /proc/net/tcp. */
 const listening = '0A'
 
-/** Ports with a listening socket, with the inodes of those sockets. */
-export function listeningPorts(): ReadonlyMap<number, readonly string[]> {
-  const ports = new Map<number, string[]>()
+export type ListeningSocket = {
+  readonly port: number
+  /** IPv4 as people write it; null for every address of the machine, and for IPv6. */
+  readonly address: string | null
+  readonly inode: string
+}
+
+/** Ports with a listening socket, with those sockets. */
+export function listeningPorts(): ReadonlyMap<number, readonly ListeningSocket[]> {
+  const ports = new Map<number, ListeningSocket[]>()
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const [port, inode] of parseSocketTable(readTable(file))) {
-      ports.set(port, [...(ports.get(port) ?? []), inode])
+    for (const socket of parseSocketTable(readTable(file))) {
+      ports.set(socket.port, [...(ports.get(socket.port) ?? []), socket])
     }
   }
   return ports
 }
 
-/** Port and inode of each listening socket in a table of /proc/net. */
-export function parseSocketTable(text: string): readonly (readonly [number, string])[] {
+/** The listening sockets in a table of /proc/net (proc(5)). */
+export function parseSocketTable(text: string): readonly ListeningSocket[] {
   return text
     .split('\n')
     .slice(1)
     .flatMap((line) => {
       const fields = line.trim().split(/\s+/)
-      const port = Number.parseInt(fields[1]?.split(':')[1] ?? '', 16)
+      const [address = '', portText = ''] = fields[1]?.split(':') ?? []
+      const port = Number.parseInt(portText, 16)
       const inode = fields[9]
       return fields[3] === listening && inode !== undefined && port > 0
-        ? [[port, inode] as const]
+        ? [{ port, address: parseAddress(address), inode }]
         : []
     })
 }
 
+/** Eight hex digits, the bytes in the order of a little-endian machine. */
+function parseAddress(text: string): string | null {
+  if (text.length !== 8 || text === '00000000') return null
+  return [...Buffer.from(text, 'hex')].reverse().join('.')
+}
+
 export type PortOwner = { readonly pid: number; readonly name: string }
 
-/** Who listens on a port; null when that may not be seen (the process of another user). */
-export function ownerOfPort(port: number): PortOwner | null {
-  const inodes = listeningPorts().get(port) ?? []
-  const targets = new Set(inodes.map((inode) => `socket:[${inode}]`))
+/** Who holds one of these sockets; null when that may not be seen (the process of another user). */
+export function ownerOf(sockets: readonly ListeningSocket[]): PortOwner | null {
+  const targets = new Set(sockets.map(({ inode }) => `socket:[${inode}]`))
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name) || !holdsOneOf(name, targets)) continue
     const info = readProcess(Number(name))

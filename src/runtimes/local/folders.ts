@@ -2,7 +2,7 @@
 // hold it at all. Everything may be there already.
 
 import { createHash } from 'node:crypto'
-import { chown, copyFile, lstat, readFile, readdir, rename, statfs } from 'node:fs/promises'
+import { chown, copyFile, lstat, readFile, readdir, rename, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { ensurePassFile, ensureSecrets, readSecrets } from '../../config/secrets.ts'
 import { ensureDirectory, makeFolders } from '../../host/files.ts'
@@ -69,7 +69,7 @@ export async function assertRoom(home: string, layout: ClusterLayout): Promise<v
   const dataNodeCount = layout.nodes.filter((node) => node.role === 'data').length
   const voterCount = layout.nodes.filter((node) => node.isVoter).length
   const neededMb = dataNodeCount * dataNodeMb + voterCount * voterMb
-  const { bavail, bsize } = await statfs(home)
+  const { bavail, bsize } = await statfs(await nearestFolder(home))
   const freeMb = Math.floor((bavail * bsize) / mebibyte)
   if (freeMb >= neededMb) return
   throw new PgherdError({
@@ -79,6 +79,15 @@ export async function assertRoom(home: string, layout: ClusterLayout): Promise<v
     because: `a cluster of ${String(dataNodeCount)} data nodes and ${String(voterCount)} voters needs ${String(neededMb)} MB to begin with`,
     hint: 'free some space, or set PGHERD_HOME to a folder on a larger disk',
   })
+}
+
+/** The folder itself, or the first of its parents that is there. */
+async function nearestFolder(folder: string): Promise<string> {
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false,
+  )
+  return isThere || folder === path.dirname(folder) ? folder : nearestFolder(path.dirname(folder))
 }
 
 /** Turns what the file system says into an error with a next step; other errors stay as they are. */

@@ -1,8 +1,11 @@
 // Before a node starts: nobody else may listen on its ports. What the node itself has left running (a
 // PostgreSQL under its guard, an HAProxy) is taken over by its agent and is no stranger.
 
+import { isIPv4 } from 'node:net'
 import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
-import { listeningPorts, ownerOfPort } from '../../host/listening-ports.ts'
+import { isLoopback } from '../../config/ports.ts'
+import type { ListeningSocket } from '../../host/listening-ports.ts'
+import { listeningPorts, ownerOf } from '../../host/listening-ports.ts'
 import { listProcesses } from '../../host/process-info.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import { processesOfNode } from './node-processes.ts'
@@ -27,11 +30,17 @@ export function assertPortsFree(
   nodeDirectory: string,
 ): void {
   const listening = listeningPorts()
-  const taken = portsOfNode(layout, node).filter((port) => listening.has(port))
+  // On a loopback address a node listens there alone; everywhere else on every address.
+  const address = isLoopback(node.host) && isIPv4(node.host) ? node.host : null
+  const isInTheWay = (other: ListeningSocket): boolean =>
+    address === null || other.address === null || other.address === address
+  const taken = portsOfNode(layout, node)
+    .map((port) => ({ port, sockets: (listening.get(port) ?? []).filter(isInTheWay) }))
+    .filter(({ sockets }) => sockets.length > 0)
   if (taken.length === 0) return
   const own = new Set(processesOfNode(listProcesses(), nodeDirectory).map((each) => each.pid))
-  for (const port of taken) {
-    const owner = ownerOfPort(port)
+  for (const { port, sockets } of taken) {
+    const owner = ownerOf(sockets)
     if (owner !== null && own.has(owner.pid)) continue
     throw new PgherdError({
       code: 'PGHERD_PORT_TAKEN',
@@ -41,7 +50,7 @@ export function assertPortsFree(
         owner === null
           ? 'a process of another user listens on it'
           : `${owner.name} (process ${String(owner.pid)}) listens on it`,
-      hint: 'end that program, or name another port in the spec of a new cluster',
+      hint: 'end that program, or give other ports in the spec (basePort, or a port of the node)',
     })
   }
 }

@@ -87,15 +87,17 @@ async function chooseCluster(home: string, name: string | null): Promise<string>
     if (names.includes(name)) return name
     throw unknownCluster(home, name, names)
   }
-  const [only, ...more] = names
+  // What an `up` has left that was killed before it wrote the spec is in nobody's way.
+  const made = names.filter((each) => existsSync(clusterPathsOf(home, each, []).specFile))
+  const [only, ...more] = made.length > 0 ? made : names
   if (only === undefined) throw noCluster(home)
-  if (more.length > 0) throw ambiguous(names)
+  if (more.length > 0) throw ambiguous([only, ...more])
   return only
 }
 
 async function openCluster(settings: LocalSettings, name: string): Promise<RuntimeCluster> {
   const { specFile } = clusterPathsOf(settings.home, name, [])
-  if (!existsSync(specFile)) throw incomplete(name)
+  if (!existsSync(specFile)) throw incomplete(settings.home, name)
   const loaded = await loadSpec(specFile)
   const nodes = loaded.layout.nodes.map((node) => node.name)
   const paths = clusterPathsOf(settings.home, name, nodes)
@@ -103,13 +105,13 @@ async function openCluster(settings: LocalSettings, name: string): Promise<Runti
   return createLocalCluster(settings, paths, loaded, secrets.api)
 }
 
-function incomplete(name: string): PgherdError {
+function incomplete(home: string, name: string): PgherdError {
   return new PgherdError({
     code: 'PGHERD_CLUSTER_INCOMPLETE',
     reason: 'localState',
     message: `cluster ${name} was never completely made`,
     because: 'a `pgherd up` was cut short before it had written the spec',
-    hint: `finish it with: pgherd up --cluster ${name}`,
+    hint: `finish it with: pgherd up --cluster ${name}; or remove ${clusterPathsOf(home, name, []).directory}, which holds no data`,
   })
 }
 

@@ -11,7 +11,8 @@ import { isSameProcess } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
 import { readSupervisorRecord } from './state-files.ts'
 
-const startMs = 10_000
+/** Longest time that a supervisor which lives may take to say so: Node alone needs long on a busy machine. */
+const startMs = 60_000
 const endMs = 5000
 const pollMs = 20
 
@@ -48,13 +49,22 @@ export async function ensureSupervisor(
     })
     child.on('error', () => undefined)
     child.unref()
+    const deadlineMs = clock.monotonicMs() + startMs
+    while ((await findSupervisor(paths)) === null) {
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+        throw notStarted(
+          paths,
+          `it ended: ${child.signalCode ?? `exit code ${String(child.exitCode)}`}`,
+        )
+      }
+      if (clock.monotonicMs() > deadlineMs) {
+        signalProcess(child.pid, 'SIGKILL')
+        throw notStarted(paths, 'it did not say so in a minute: this machine is too busy')
+      }
+      await clock.sleep(pollMs)
+    }
   } finally {
     closeSync(log)
-  }
-  const deadlineMs = clock.monotonicMs() + startMs
-  while ((await findSupervisor(paths)) === null) {
-    if (clock.monotonicMs() > deadlineMs) throw notStarted(paths)
-    await clock.sleep(pollMs)
   }
   return true
 }
@@ -102,11 +112,12 @@ function supervisorEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(kept)
 }
 
-function notStarted(paths: ClusterPaths): PgherdError {
+function notStarted(paths: ClusterPaths, because: string): PgherdError {
   return new PgherdError({
     code: 'PGHERD_SUPERVISOR_FAILED',
     reason: 'system',
     message: 'the supervisor of the agents did not start',
+    because,
     hint: `see why in ${paths.supervisorLog}, then run the command again`,
   })
 }

@@ -58,7 +58,7 @@ export async function up(
     const running = await readRunningSpec(paths)
     const wantedSpec = await withPrograms(settings, paths, running, wanted)
     const notes: string[] = [...wanted.warnings]
-    let prepared: Prepared = { loaded: wanted, apiSecret: '', restart: null }
+    let prepared: Prepared = { loaded: wanted, apiSecret: '', restart: null, wasCutShort: false }
     const isPrepared = await step(onStep, 'prepare', 'files', async () => {
       prepared = await prepare(settings, { paths, running }, wantedSpec, portsOfOthers, notes)
       const isNew = running === null
@@ -71,7 +71,7 @@ export async function up(
     await rm(paths.changeMark, { force: true })
     return {
       cluster: createLocalCluster(settings, paths, loaded, apiSecret),
-      isChanged: isPrepared || isRun || prepared.restart !== null,
+      isChanged: isPrepared || isRun || prepared.restart !== null || prepared.wasCutShort,
       notes,
     }
   } finally {
@@ -85,6 +85,8 @@ type Prepared = {
   readonly apiSecret: string
   /** Why agents that run must be started again; null when they need not. */
   readonly restart: string | null
+  /** An earlier command had begun and did not finish. */
+  readonly wasCutShort: boolean
 }
 
 async function prepare(
@@ -96,16 +98,17 @@ async function prepare(
 ): Promise<Prepared> {
   const names = wanted.layout.nodes.map((node) => node.name)
   const wasCutShort = (await readFileIfPresent(paths.changeMark).catch(() => null)) !== null
-  await ensureFolders(settings, paths, names)
-  if (running === null) await assertRoom(settings.home, wanted.layout)
+  // What is in the way of a new cluster is found before anything of it is made.
   const loaded =
     running === null
       ? choosePorts(paths, wanted, portsOfOthers, notes)
       : keepChosen(running, wanted)
+  if (running === null) await assertRoom(settings.home, wanted.layout)
+  await ensureFolders(settings, paths, names)
   const change = running === null ? null : compareSpecs(running, loaded)
   if (change?.kind === 'fixed') throw fixedError(paths, change.differences)
   if (wasCutShort)
-    notes.push('An earlier command was cut short; this one goes on where it stopped.')
+    notes.push('An earlier command did not finish; this one goes on where it stopped.')
   try {
     await writeFileAtomic(paths.changeMark, 'up\n', { mode: 0o644, owner: settings.owner })
     const { user } = loaded.spec.postgres
@@ -119,7 +122,7 @@ async function prepare(
           ? 'another version of pgherd'
           : null
     if (restart !== null) notes.push(`The agents are started again (${restart}).`)
-    return { loaded, apiSecret, restart }
+    return { loaded, apiSecret, restart, wasCutShort }
   } catch (error) {
     throw explainDiskError(error, paths.directory)
   }
