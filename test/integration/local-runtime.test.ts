@@ -103,7 +103,7 @@ describe('up', () => {
     expect(killed.exitCode).toBe(-2)
     const { stdout, stderr } = await pgherd('up', '--spec', specFile)
     expect(stdout).toContain('Healthy: ')
-    expect(stderr).toContain('An earlier command was cut short')
+    expect(stderr).toContain('An earlier command did not finish')
   })
 
   test('again → nothing to change, at once, without the spec file too', async () => {
