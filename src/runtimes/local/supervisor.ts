@@ -4,6 +4,7 @@
 
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, closeSync, watch } from 'node:fs'
+import type { FSWatcher } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { exitCodes } from '../../lib/errors.ts'
 import { isSameProcess, readProcess } from '../../host/process-info.ts'
@@ -28,6 +29,8 @@ export type SupervisorOptions = {
  */
 const lookMs = 2000
 const lookAtStrangersMs = 250
+/** Without word of changed files. */
+const blindLookMs = 250
 /** The first restart is at once: an agent that is back in time costs no client anything. */
 const restartPausesMs = [0, 200, 500, 1000, 2000, 5000]
 /** An agent that ran for this long has not failed to start. */
@@ -81,7 +84,8 @@ export async function runSupervisor(
   options.log(`supervises ${options.nodes.join(', ')}`)
   while (!signal.aborted) {
     for (const child of children.values()) await look(context, child)
-    await wake.wait(untilNextLookMs([...children.values()]))
+    const pauseMs = untilNextLookMs([...children.values()])
+    await wake.wait(wake.isTold ? pauseMs : Math.min(pauseMs, blindLookMs))
   }
   options.log('ends; the agents stay')
 }
@@ -271,17 +275,35 @@ async function lastWords(file: string): Promise<string | null> {
 
 /** Something that ends the pause between two looks early: a changed file, an ended agent. */
 class Wake {
+  #isTold = true
   #isNotified = false
   #finish: (() => void) | null = null
 
   constructor(folder: string, signal: AbortSignal) {
-    const watcher = watch(folder, () => this.notify())
-    // Only a hint: without it everything is seen at the next look.
-    watcher.on('error', () => undefined)
+    const watcher = this.#watch(folder)
     signal.addEventListener('abort', () => {
-      watcher.close()
+      watcher?.close()
       this.notify()
     })
+  }
+
+  /** Whether changes of files end the pause. */
+  get isTold(): boolean {
+    return this.#isTold
+  }
+
+  /** Null when the machine has no inotify left: then everything is seen at the next look. */
+  #watch(folder: string): FSWatcher | null {
+    try {
+      const watcher = watch(folder, () => this.notify())
+      watcher.on('error', () => {
+        this.#isTold = false
+      })
+      return watcher
+    } catch {
+      this.#isTold = false
+      return null
+    }
   }
 
   notify(): void {
