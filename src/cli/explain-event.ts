@@ -50,11 +50,24 @@ export function explainEvent(
     event,
     rule: table.find((rule) => rule.id === event.ruleId) ?? null,
     loss: explainLoss(event),
-    steps: storyAround(sorted, at).map((step) => ({
-      offsetMs: offsetMs(event, step),
-      event: step,
-    })),
+    steps: storyAround(sorted, at)
+      .filter((step) => isSameStory(event, step))
+      .map((step) => ({ offsetMs: offsetMs(event, step), event: step })),
   }
+}
+
+/** How the time of the former primary ended: the beginning of the next one's story. */
+const endKinds: ReadonlySet<JournalEvent['kind']> = new Set([
+  'switchover-requested',
+  'lease-released',
+  'postgres-died',
+  'fenced',
+])
+
+/** Whether a step near `event` is about the same change of primary: two may follow each other closely. */
+function isSameStory(event: JournalEvent, step: JournalEvent): boolean {
+  if (event.epoch === null || step.epoch === null || step.epoch === event.epoch) return true
+  return step.epoch === event.epoch - 1 && endKinds.has(step.kind)
 }
 
 /** The events before and after, as long as they follow each other closely. */

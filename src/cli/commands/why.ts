@@ -49,7 +49,7 @@ export const whyCommand: Command = {
 const notableKinds: ReadonlySet<string> = new Set<JournalEvent['kind']>([
   'refused',
   'fenced',
-  'promoted',
+  'elected',
   'resumed',
   'postgres-died',
   'switchover-done',
