@@ -257,7 +257,7 @@ describe('events and why', () => {
   test('why without an id explains the last notable event', async () => {
     const { stdout, exitCode } = await pgherd('why', { events })
     expect(exitCode).toBe(0)
-    expect(stdout).toContain('pg-2 was promoted.')
+    expect(stdout).toContain('pg-2 is elected.')
   })
   test('nobody answers: 12', async () => {
     expect((await pgherd('events', unreachable)).exitCode).toBe(12)
