@@ -24,7 +24,7 @@ const story = [
     kind: 'opened',
     node: asNodeName('pg-0'),
     epoch: asEpoch(3),
-    message: 'pg-0 is open for writes; commits wait for ANY 1 (pg-1, pg-2).',
+    message: 'pg-0 is open for writes; commits wait for 1 of pg-1, pg-2.',
     atMs: (startMs - 3_600_000) as WallClockMs,
   }),
   makeEvent({
@@ -68,7 +68,7 @@ describe('one event', () => {
   test('at 80 columns the sentence goes on below itself', () => {
     const lines = renderEvent(story[0]!, 80, unicode)
     expect(lines).toEqual([
-      '13:03:07.512 ✔ pg-0   is open for writes; commits wait for ANY 1 (pg-1, pg-2).',
+      '13:03:07.512 ✔ pg-0   is open for writes; commits wait for 1 of pg-1, pg-2.',
       '                      [pg-0-aaaa-7]',
     ])
     for (const line of lines) expect(columnsOf(line)).toBeLessThanOrEqual(80)

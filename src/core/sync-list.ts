@@ -1,7 +1,7 @@
 // Synchronous lists `ANY k (members)` and the sync record that proves who may be promoted.
 // Contract: safety.md 2.3 and 2.4.
 
-import type { Epoch, Incarnation, SystemId, TimelineId } from './names.ts'
+import { type Epoch, type Incarnation, type SystemId, type TimelineId, nodeOf } from './names.ts'
 import type { TimelineBirth } from './position.ts'
 
 /**
@@ -76,7 +76,11 @@ export function renderSyncSetting(setting: SyncSetting): string {
   return `ANY ${String(setting.list.count)} (${members})`
 }
 
-/** For people and transcripts: `ANY 1 (pg-1-…, pg-2-…)` or `empty`. */
+/**
+ * For people, after "commits wait for": `1 of pg-1, pg-2`, or `nobody`. Which volumes of these nodes are
+ * meant stands in the operands of the event.
+ */
 export function describeList(list: SyncList): string {
-  return isEmptyList(list) ? 'empty' : `ANY ${String(list.count)} (${list.members.join(', ')})`
+  if (isEmptyList(list)) return 'nobody'
+  return `${String(list.count)} of ${list.members.map(nodeOf).join(', ')}`
 }

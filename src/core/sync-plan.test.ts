@@ -4,7 +4,7 @@ import type { Lsn } from './lsn.ts'
 import { awaitedMember } from './names.ts'
 import { allProtections, without } from './protections.ts'
 import type { SyncList } from './sync-list.ts'
-import { emptyList, makeList, renderSyncSetting, withList } from './sync-list.ts'
+import { describeList, emptyList, makeList, renderSyncSetting, withList } from './sync-list.ts'
 import type { StandbyView } from './sync-plan.ts'
 import { electedList, isFlushedBy, judgeEffect, wantedList } from './sync-plan.ts'
 
@@ -134,5 +134,11 @@ describe('lists', () => {
     expect(renderSyncSetting({ kind: 'list', list: list(1, 'pg-1') })).toBe(
       'ANY 1 ("pg-1-aaaaaaaa")',
     )
+  })
+
+  it('are told to people by the names of nodes', () => {
+    expect(describeList(list(1, 'pg-0', 'pg-2'))).toBe('1 of pg-0, pg-2')
+    expect(describeList(makeList(1, [awaitedMember(incarnation('pg-1'))]))).toBe('1 of pg-1')
+    expect(describeList(emptyList)).toBe('nobody')
   })
 })
