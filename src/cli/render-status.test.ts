@@ -26,7 +26,7 @@ const stories: readonly (readonly [string, Readonly<Record<string, NodeChange>>]
         { role: { ...healthyView('pg-2').role, isPrimary: true } },
         { isPrimary: true, epoch: asEpoch(2), state: 'running', upstream: null },
       ),
-      'lb-0': { silence: 'timeout' },
+      'lb-0': { silence: 'timeout', process: 'running' },
     },
   ],
   [
@@ -48,7 +48,9 @@ const stories: readonly (readonly [string, Readonly<Record<string, NodeChange>>]
   ],
   [
     'unreachable',
-    Object.fromEntries(testLayout.nodes.map(({ name }) => [name, { silence: 'refused' }])),
+    Object.fromEntries(
+      testLayout.nodes.map(({ name }) => [name, { silence: 'refused', process: 'running' }]),
+    ),
   ],
 ]
 

@@ -159,9 +159,7 @@ function reasonLines(status: ClusterStatus, widthMax: number, style: Style): rea
   const isSaid = status.reasons.length === 1
   const lines = status.reasons.flatMap((reason) => [
     ...(isSaid ? [] : wrap(`${style.symbols.warning} ${oneLine(reason.message)}`, widthMax, '  ')),
-    ...(reason.next === null
-      ? []
-      : [`  ${style.dim(style.symbols.arrow)} ${style.accent(reason.next)}`]),
+    `  ${style.dim(style.symbols.arrow)} ${style.accent(reason.next)}`,
   ])
   return lines.length === 0 ? [] : ['', ...lines]
 }

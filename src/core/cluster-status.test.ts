@@ -19,8 +19,10 @@ function nodeOf(status: ClusterStatus, name: string) {
   return status.nodes.find((node) => node.name === name)
 }
 
-const dead = { silence: 'refused' } as const
-const hanging = { silence: 'timeout' } as const
+const dead = { silence: 'refused', process: 'running' } as const
+const hanging = { silence: 'timeout', process: 'running' } as const
+/** On a host of its own: its processes cannot be seen. */
+const elsewhere = { silence: 'refused' } as const
 const noStore = { isStoreReachable: false }
 
 describe('a healthy cluster', () => {
@@ -179,6 +181,11 @@ describe('nodes that do not answer', () => {
     expect(nodeOf(status, 'pg-0')?.role).toBe('standby')
   })
 
+  test('nobody answers from hosts of their own: `up` is not what starts them', () => {
+    const status = merge(Object.fromEntries(testLayout.nodes.map(({ name }) => [name, elsewhere])))
+    expect(status.reasons).toMatchObject([{ next: 'pgherd agent --spec FILE --node NAME' }])
+  })
+
   test('everything was stopped: said so', () => {
     const stopped = { ...dead, process: 'stopped' } as const
     const status = merge(Object.fromEntries(testLayout.nodes.map(({ name }) => [name, stopped])))
@@ -191,6 +198,7 @@ describe('nodes that do not answer', () => {
     ['gave up', { ...dead, process: 'failed' }, 'failed', 'pgherd logs pg-1'],
     ['restarting', { ...dead, process: 'restarting' }, 'unreachable', 'pgherd logs pg-1'],
     ['unknown why', dead, 'unreachable', 'pgherd logs pg-1'],
+    ['on another host', elsewhere, 'unreachable', 'pgherd agent --spec FILE --node pg-1'],
   ] as const)('a standby %s → its state and the next command', (_title, change, state, next) => {
     const status = merge({ 'pg-1': change })
     expect(status.verdict).toBe('degraded')
@@ -266,7 +274,30 @@ describe('lag and durability', () => {
       { operation: { name: 'clone', sinceMs: 0, doneBytes: 30, totalBytes: 120 } },
       { state: 'cloning' },
     )
-    expect(merge({ 'pg-1': cloning }).summary).toBe('Degraded: pg-1 is cloning (25 %).')
+    const status = merge({ 'pg-1': cloning })
+    expect(status.summary).toBe('Degraded: pg-1 is cloning (25 %).')
+    expect(status.reasons).toMatchObject([{ next: 'pgherd status --watch' }])
+  })
+
+  test('a standby that should not take long: its log is the next step', () => {
+    const recovering = healthyView('pg-1', {}, { state: 'recovering' })
+    const { summary, reasons } = merge({ 'pg-1': recovering })
+    expect(summary).toBe('Degraded: pg-1 is recovering.')
+    expect(reasons).toMatchObject([{ next: 'pgherd logs pg-1' }])
+  })
+
+  test('the first line names what else there is, as far as it is little', () => {
+    const recovering = healthyView('pg-1', {}, { state: 'recovering' })
+    const stopped = { ...dead, process: 'stopped' } as const
+    const two = merge({ 'pg-1': recovering, 'lb-0': stopped })
+    expect(two.summary).toBe('Degraded: pg-1 is recovering (and 1 more: lb-0).')
+    const many = merge({
+      'pg-1': recovering,
+      'pg-2': stopped,
+      'lb-0': stopped,
+      'pgw-0': stopped,
+    })
+    expect(many.summary).toMatch(/ \(and \d more: pg-2, pgw-0, lb-0 and others\)\.$/)
   })
 
   test('paused automation is a reason and in the document', () => {

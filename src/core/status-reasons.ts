@@ -37,8 +37,8 @@ export type StatusReason = {
   readonly node: NodeName | null
   /** One sentence without a full stop at its end. */
   readonly message: string
-  /** A command that helps or tells more; null when there is nothing to do but wait. */
-  readonly next: string | null
+  /** A command that helps or tells more. */
+  readonly next: string
 }
 
 export type ReasonFacts = {
@@ -80,6 +80,7 @@ function causeFirst(
 function noAnswer(facts: ReasonFacts): StatusReason {
   const { cluster } = facts.layout
   const states = [...facts.observations.values()].map((one) => one.process?.state)
+  if (states.every((state) => state === undefined)) return noAnswerFromHosts(cluster)
   const isDown = states.length > 0 && states.every((state) => state === 'stopped')
   return {
     code: 'no-answer',
@@ -89,6 +90,21 @@ function noAnswer(facts: ReasonFacts): StatusReason {
       : `no agent of cluster ${cluster} answers`,
     next: states.includes('frozen') ? 'pgherd node thaw NAME' : 'pgherd up',
   }
+}
+
+/** Processes that cannot be seen run on other hosts, where `pgherd up` does not start them. */
+function noAnswerFromHosts(cluster: string): StatusReason {
+  return {
+    code: 'no-answer',
+    node: null,
+    message: `no agent of cluster ${cluster} answers from its host`,
+    next: agentCommand('NAME'),
+  }
+}
+
+/** What starts a node on its own host. */
+function agentCommand(node: string): string {
+  return `pgherd agent --spec FILE --node ${node}`
 }
 
 function contradictions(facts: ReasonFacts): StatusReason[] {
@@ -156,10 +172,10 @@ function storeReasons(facts: ReasonFacts): StatusReason[] {
     .map(([name]) => name)
   if (cutOff.length === 0) return []
   const voters = store.voters.map((voter) => voter.name).join(', ')
-  // Voters that are down have a reason and a next step of their own.
-  const isExplained = store.voters.some(
-    (voter) => observations.get(voter.name)?.kind !== 'answered',
-  )
+  // Voters that are down are where to look first.
+  const missing = store.voters
+    .filter((voter) => observations.get(voter.name)?.kind !== 'answered')
+    .map((voter) => voter.name)
   return [
     {
       code: 'store-unreachable',
@@ -167,7 +183,7 @@ function storeReasons(facts: ReasonFacts): StatusReason[] {
       message: store.isReachable
         ? `the store does not answer ${cutOff.join(', ')}`
         : `the store does not answer: no failover is possible until a majority of ${voters} runs`,
-      next: isExplained ? null : `pgherd logs ${cutOff.join(' ')}`,
+      next: `pgherd logs ${(missing.length > 0 ? missing : cutOff).join(' ')}`,
     },
   ]
 }
@@ -175,6 +191,7 @@ function storeReasons(facts: ReasonFacts): StatusReason[] {
 /** Said after the nodes that are missing, for they are the cause. */
 function voteReasons(facts: ReasonFacts): StatusReason[] {
   const { voters, isReachable } = facts.store
+  const missing = voters.filter((voter) => voter.state !== 'running').map((voter) => voter.name)
   const runningCount = voters.filter((voter) => voter.state === 'running').length
   const neededCount = Math.floor(voters.length / 2) + 1
   if (!isReachable || runningCount === voters.length || runningCount > neededCount) return []
@@ -185,7 +202,7 @@ function voteReasons(facts: ReasonFacts): StatusReason[] {
       message:
         `the store runs on ${runningCount} of ${voters.length} voters; ` +
         'without one more of them no failover is possible',
-      next: null,
+      next: `pgherd logs ${missing.join(' ')}`,
     },
   ]
 }
@@ -265,8 +282,11 @@ function silentNode(
         next: logs,
       }
     case 'running':
-    case undefined:
-      return unexplainedSilence(name, observation?.silence ?? 'refused', logs)
+      return unexplainedSilence(name, observation.silence, logs)
+    case undefined: {
+      const silence = observation?.silence ?? 'refused'
+      return unexplainedSilence(name, silence, silence === 'refused' ? agentCommand(name) : logs)
+    }
   }
 }
 
@@ -317,7 +337,7 @@ function answeringNode(node: NodeStatus): StatusReason | null {
     code: 'not-streaming',
     node: name,
     message: `${subject} is ${node.state}${progressOf(node)}${detail}`,
-    next: null,
+    next: progressOf(node) === '' ? `pgherd logs ${name}` : 'pgherd status --watch',
   }
 }
 
@@ -338,7 +358,7 @@ function durabilityReasons(facts: ReasonFacts): StatusReason[] {
         'without loss until one has caught up'
       : `durability is reduced: commits wait for ${sync.count} of ${sync.members.length} standbys, ` +
         `the spec asks for ${layout.syncStandbys}`
-  return [{ code: 'durability', node: null, message, next: null }]
+  return [{ code: 'durability', node: null, message, next: 'pgherd events' }]
 }
 
 /** The first line of `status`: the verdict and what it rests on. */
@@ -350,8 +370,41 @@ export function summaryOf(
   if (verdict === 'healthy') return `Healthy: ${healthyParts(facts).join(', ')}.`
   const word = { degraded: 'Degraded', 'no-primary': 'No primary', unreachable: 'Unreachable' }
   const first = reasons[0]?.message ?? 'the reason is not known'
-  const more = reasons.length > 1 ? ` (and ${reasons.length - 1} more)` : ''
-  return `${word[verdict]}: ${first}${more}.`
+  return `${word[verdict]}: ${first}${furtherOf(reasons)}.`
+}
+
+/** How many further reasons the first line names. */
+const namedReasonCountMax = 3
+
+/** ` (and 2 more: lb-0, durability)`; what is more about the same node is only counted. */
+function furtherOf(reasons: readonly StatusReason[]): string {
+  const [first, ...further] = reasons
+  if (further.length === 0) return ''
+  const isNews = (reason: StatusReason) => reason.node === null || reason.node !== first?.node
+  const names = [...new Set(further.filter(isNews).map((one) => one.node ?? subjects[one.code]))]
+  const named = names.slice(0, namedReasonCountMax).join(', ')
+  const others = names.length > namedReasonCountMax ? ' and others' : ''
+  return ` (and ${further.length} more${named === '' ? '' : `: ${named}${others}`})`
+}
+
+/** What a reason is about, in a word or two, where it is about no node. */
+const subjects: Readonly<Record<ReasonCode, string>> = {
+  'no-answer': 'no answer',
+  contradiction: 'contradiction',
+  'no-lease': 'no lease',
+  opening: 'not open yet',
+  'primary-silent': 'silent primary',
+  'store-unreachable': 'store',
+  'store-votes': 'votes of the store',
+  paused: 'automation paused',
+  'node-failed': 'failed node',
+  'node-stopped': 'stopped node',
+  'node-frozen': 'frozen node',
+  'node-silent': 'silent node',
+  'node-foreign': 'foreign agent',
+  'not-streaming': 'standby',
+  balancer: 'balancer',
+  durability: 'durability',
 }
 
 function healthyParts(facts: ReasonFacts): string[] {
