@@ -43,6 +43,11 @@ describe('the list', () => {
     expect(renderSteps(ended, 9_000, 60, style)[0]).toContain('7.0 s')
   })
 
+  test('a step that was interrupted is no failure', () => {
+    const cut = listOf([step('pg-0', 'interrupted', 'interrupted'), 0])
+    expect(renderSteps(cut, 0, 40, style)[0]).toMatch(/^· pg-0 {2}interrupted +0\.0 s$/)
+  })
+
   test('long details are cut to the width', () => {
     const long = listOf([step('pg-0', 'started', 'x'.repeat(200)), 0])
     expect(columnsOf(renderSteps(long, 0, 60, style)[0] ?? '')).toBeLessThanOrEqual(60)

@@ -5,7 +5,8 @@ import { renderDuration } from './render-quantity.ts'
 import { type Style, columnsOf, truncate } from './style.ts'
 import type { Terminal } from './terminal.ts'
 
-export type StepState = 'started' | 'done' | 'unchanged' | 'failed'
+/** `interrupted`: a person did not want to wait for its end; what it has done stays. */
+export type StepState = 'started' | 'done' | 'unchanged' | 'failed' | 'interrupted'
 
 export type StepUpdate = {
   readonly id: string
@@ -89,12 +90,20 @@ function markOf(step: ListedStep, nowMs: number | null, style: Style): string {
       return style.dim(symbols.done.padEnd(width))
     case 'failed':
       return style.bad(symbols.failed.padEnd(width))
+    case 'interrupted':
+      return style.dim(symbols.bullet.padEnd(width))
   }
 }
 
 /** One change as a line of its own, for pipes and logs. Null: not worth a line. */
 export function renderStepLine(step: StepUpdate, sinceStartMs: number, style: Style): string {
-  const words = { started: '..', done: 'ok', unchanged: 'ok', failed: 'failed' } as const
+  const words = {
+    started: '..',
+    done: 'ok',
+    unchanged: 'ok',
+    failed: 'failed',
+    interrupted: '..',
+  } as const
   const detail = step.detail === null || step.detail === '' ? '' : `: ${step.detail}`
   const seconds = `${(sinceStartMs / 1000).toFixed(1)} s`.padStart(7)
   return `${style.dim(seconds)}  ${words[step.state].padEnd(6)}  ${step.title}${detail}`

@@ -2,7 +2,7 @@
 
 import { type LoadedSpec, loadSpec, parseSpec } from '../../config/load.ts'
 import { PgherdError } from '../../lib/errors.ts'
-import type { UpResult } from '../../runtimes/runtime.ts'
+import type { Step, UpResult } from '../../runtimes/runtime.ts'
 import type { Command } from '../command.ts'
 import { addressOf, connectionString } from '../connection.ts'
 import { type CommandContext, printJson, selectedSpec } from '../context.ts'
@@ -10,7 +10,7 @@ import { tellNext } from '../next-line.ts'
 import { observeCluster } from '../observe-cluster.ts'
 import { parseDuration, renderDuration } from '../render-quantity.ts'
 import { renderStatus } from '../render-status.ts'
-import { showSteps } from '../step-list.ts'
+import { type StepUpdate, showSteps } from '../step-list.ts'
 import { waitForHealth } from '../wait-for-health.ts'
 
 const timeoutDefaultMs = 120_000
@@ -68,7 +68,7 @@ async function runUp(
   const display = showSteps(terminal, () => clock.monotonicMs())
   const onStep = display.update.bind(display)
   try {
-    const result = await runtime.up(spec, onStep, signal)
+    const result = await runtime.up(spec, (step) => onStep(asInterrupted(step, signal)), signal)
     const client = result.cluster.connect()
     const { status } = await observeCluster(result.cluster, client)
     if (status.verdict !== 'healthy' || result.isChanged) {
@@ -81,6 +81,12 @@ async function runUp(
   } finally {
     display.finish()
   }
+}
+
+/** After Ctrl-C steps end by being cut short, which is no failure. */
+function asInterrupted(step: Step, signal: AbortSignal): StepUpdate {
+  if (!signal.aborted || step.state !== 'failed') return step
+  return { ...step, state: 'interrupted', detail: 'interrupted' }
 }
 
 /**
@@ -164,7 +170,9 @@ async function showResult(
   )
   terminal.print(...renderStatus(status, terminal.width, terminal.style))
   if (url !== null) terminal.print('', `Connect  ${terminal.style.bold(url)}`)
-  tellNext(terminal, 'pgherd psql', 'pgherd url --show-secret')
+  // Only with somebody to take over is the drill one.
+  const canFailOver = status.verdict === 'healthy' && (status.sync?.count ?? 0) > 0
+  tellNext(terminal, 'pgherd psql', canFailOver ? 'pgherd node kill primary' : 'pgherd status')
 }
 
 function firstDataNode(
