@@ -50,6 +50,17 @@ export const setUpErrors: readonly ErrorHelp[] = [
     remedies: ['Install that version.', 'Change postgres.version or postgres.binDir.'],
   },
   {
+    code: 'PGHERD_GUARD_NOT_STARTED',
+    reason: 'system',
+    meaning:
+      'The guard, which starts and stops PostgreSQL for the agent, did not come up or did not answer in ' +
+      'time.',
+    remedies: [
+      'Read what it says: `pgherd logs NODE`.',
+      'A machine that is very busy may need longer; the agent tries again by itself.',
+    ],
+  },
+  {
     code: 'PGHERD_NO_HAPROXY',
     reason: 'system',
     meaning: 'HAProxy is not installed or does not start.',
