@@ -34,7 +34,11 @@ export const commandErrors: readonly ErrorHelp[] = [
     code: 'PGHERD_NODE_UNKNOWN',
     reason: 'usage',
     meaning: 'The cluster has no node of that name.',
-    remedies: ['See the names with `pgherd status`.', 'With several clusters add --cluster NAME.'],
+    remedies: [
+      'See the names with `pgherd status`.',
+      'The word `primary` stands for the node that is primary now, where a command says so.',
+      'With several clusters add --cluster NAME.',
+    ],
   },
   {
     code: 'PGHERD_NODE_HAS_NO_DATABASE',
@@ -115,7 +119,7 @@ export const commandErrors: readonly ErrorHelp[] = [
     reason: 'unreachable',
     meaning: 'None of the agents answered within a second.',
     remedies: [
-      'Start the cluster: `pgherd up`.',
+      'Start the cluster: `pgherd up`; on several hosts `pgherd agent --spec FILE --node NAME` on each.',
       'When it should be running: `pgherd logs`, and the firewall between here and the nodes.',
     ],
   },

@@ -6,7 +6,7 @@ import type { CommandContext } from './context.ts'
 
 /** What a shell may offer for a value. */
 export type Completion =
-  'node' | 'event' | 'cluster' | 'code' | 'file' | 'setting' | readonly string[]
+  'node' | 'node-or-primary' | 'event' | 'cluster' | 'code' | 'file' | 'setting' | readonly string[]
 
 export type CommandArgument = {
   readonly name: string

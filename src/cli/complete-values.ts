@@ -5,6 +5,7 @@ import { type Candidate, completeWords, fileDirective, renderCandidates } from '
 import { type CommandContext, openCluster } from './context.ts'
 import { errorCatalogue } from './error-catalogue.ts'
 import { explainSettings } from '../config/explain.ts'
+import { primaryWord } from './named-node.ts'
 import { gatherEvents } from './observe-cluster.ts'
 
 /** Somebody waits with a finger on the key. */
@@ -28,6 +29,11 @@ export async function runComplete(
   )
 }
 
+async function nodesOf(context: CommandContext): Promise<readonly Candidate[]> {
+  const { layout } = await openCluster(context)
+  return layout.nodes.map((node) => ({ value: node.name, description: node.role }))
+}
+
 async function valuesOf(
   context: CommandContext,
   completes: Completion,
@@ -37,10 +43,13 @@ async function valuesOf(
       const clusters = await context.services.runtime.clusters()
       return clusters.map((one) => ({ value: one.name, description: one.directory }))
     }
-    case 'node': {
-      const { layout } = await openCluster(context)
-      return layout.nodes.map((node) => ({ value: node.name, description: node.role }))
-    }
+    case 'node':
+      return nodesOf(context)
+    case 'node-or-primary':
+      return [
+        ...(await nodesOf(context)),
+        { value: primaryWord, description: 'the node that is primary now' },
+      ]
     case 'event': {
       const cluster = await openCluster(context)
       const events = (await gatherEvents(cluster, cluster.connect(), deadlineMs)) ?? []

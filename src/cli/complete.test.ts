@@ -33,15 +33,15 @@ describe('words', () => {
 
 describe('values that only the cluster or the shell knows', () => {
   test.each([
-    ['node stop ', 'node'],
+    ['node stop ', 'node-or-primary'],
     ['switchover --to ', 'node'],
-    ['--json node kill ', 'node'],
-    ['--cluster main node stop ', 'node'],
+    ['--json node kill ', 'node-or-primary'],
+    ['--cluster main node stop ', 'node-or-primary'],
     ['status --cluster ', 'cluster'],
     ['why ', 'event'],
     ['up --spec ', 'file'],
     ['explain ', 'setting'],
-    ['logs pg-0 pg-', 'node'],
+    ['logs pg-0 pg-', 'node-or-primary'],
   ])('%s → %s', (line, completes) => {
     expect(complete(line)).toEqual({ kind: 'values', completes })
   })

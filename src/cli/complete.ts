@@ -44,7 +44,10 @@ function valuesOf(completes: Completion | undefined): Candidates {
 }
 
 /** The words that are neither options nor their values. */
-function positionals(commands: readonly Command[], words: readonly string[]): readonly string[] {
+export function positionals(
+  commands: readonly Command[],
+  words: readonly string[],
+): readonly string[] {
   const options = [...globalOptions, ...commands.flatMap((command) => command.options)]
   return words.filter((word, index) => {
     if (word.startsWith('-')) return false
@@ -53,7 +56,8 @@ function positionals(commands: readonly Command[], words: readonly string[]): re
   })
 }
 
-function commandOf(commands: readonly Command[], plain: readonly string[]): Command | null {
+/** The command that the first of these words name. */
+export function commandOf(commands: readonly Command[], plain: readonly string[]): Command | null {
   const two = plain.slice(0, 2).join(' ')
   return (
     commands.find((command) => command.name === two) ??

@@ -111,13 +111,24 @@ export function mergeEvents(events: readonly JournalEvent[]): readonly JournalEv
   )
 }
 
+/** Its agents are started on hosts of their own: their processes and files are not in reach. */
+export async function isElsewhere(cluster: RuntimeCluster): Promise<boolean> {
+  return (await cluster.processes()).length === 0
+}
+
 /** Nobody is there to be asked. */
-export function noAnswerError(cluster: string): PgherdError {
+export async function noAnswerError(cluster: RuntimeCluster): Promise<PgherdError> {
+  const { specFile } = cluster
+  const isHere = !(await isElsewhere(cluster))
   return new PgherdError({
     code: 'PGHERD_NO_AGENT_ANSWERS',
     reason: 'unreachable',
-    message: `no agent of cluster ${cluster} answers`,
-    because: 'the cluster is down, or every agent hangs',
-    hint: 'start it with: pgherd up; see what runs with: pgherd status',
+    message: `no agent of cluster ${cluster.layout.cluster} answers`,
+    because: isHere
+      ? 'the cluster is down, or every agent hangs'
+      : 'no agent runs on the hosts of the spec, or the network is cut',
+    hint: isHere
+      ? 'start it with: pgherd up; see what runs with: pgherd status'
+      : `on each host run: pgherd agent --spec ${specFile} --node NAME`,
   })
 }

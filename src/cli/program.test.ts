@@ -13,8 +13,9 @@ import {
   makeRuntime,
   testLayout,
 } from '../../test/support/cluster-double.ts'
-import { asEpoch, asMonotonic } from '../core/names.ts'
+import { asEpoch, asMonotonic, asNodeName } from '../core/names.ts'
 import { exitMeanings } from '../lib/errors.ts'
+import type { NodeProcesses, RuntimeCluster } from '../runtimes/runtime.ts'
 import { commandTable } from './command-table.ts'
 import type { ClusterStatus } from '../core/cluster-status.ts'
 import { errorCatalogue } from './error-catalogue.ts'
@@ -36,13 +37,35 @@ afterAll(() => {
   rmSync(scratch, { recursive: true })
 })
 
-async function pgherd(line: string, script: ClientScript = {}): Promise<Outcome> {
+type ProgramScript = ClientScript & {
+  /** The agents run on hosts of their own: from here no process is seen. */
+  readonly isElsewhere?: boolean
+  readonly logFiles?: readonly string[]
+}
+
+const seenProcesses: readonly NodeProcesses[] = testLayout.nodes.map(({ name }) => ({
+  node: name,
+  wanted: 'running',
+  state: 'running',
+  agentPid: 1,
+  restartCount: 0,
+  detail: null,
+  processes: [],
+}))
+
+async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome> {
   const [deeds, requests]: [string[], string[]] = [[], []]
   const output = { stdout: '', stderr: '' }
   const streamTo = (name: keyof typeof output): OutputStream => ({
     write: (text) => (output[name] += text),
   })
   const client = makeClient({ requests, ...script })
+  const cluster: RuntimeCluster = {
+    ...makeCluster(client, deeds, specFile),
+    processes: async () => (script.isElsewhere === true ? [] : seenProcesses),
+    logFiles: async () =>
+      (script.logFiles ?? []).map((file) => ({ node: asNodeName('pg-0'), path: file })),
+  }
   let nowMs = 0
   const exitCode = await runProgram({
     argv: (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", '')),
@@ -56,7 +79,7 @@ async function pgherd(line: string, script: ClientScript = {}): Promise<Outcome>
         wallClockMs: () => 1_760_000_000_000 as never,
         sleep: async (durationMs) => void (nowMs += durationMs),
       },
-      runtime: makeRuntime([makeCluster(client, deeds, specFile)], deeds),
+      runtime: makeRuntime([cluster], deeds),
       runAgent: async ({ node }) => void deeds.push(`agent ${node}`),
     }),
   })
@@ -77,8 +100,19 @@ describe('wrong usage: three lines on stderr, exit code 2, nothing on stdout', (
     ['stauts', 'there is no command "stauts"', 'did you mean "status"?'],
     ['node stpo pg-0', 'there is no command "node stpo"', 'did you mean "node stop"?'],
     ['status --jsno', 'pgherd status has no option --jsno', 'did you mean "--json"?'],
-    ['node stop', "missing required argument 'node'", 'pgherd help node stop'],
-    ['status now', 'too many arguments', 'pgherd help status'],
+    ['kill pg-0', 'there is no command "kill"', 'did you mean "node kill"?'],
+    ['help kill', 'there is no help about "kill"', 'did you mean "node kill"?'],
+    ['node kil', 'there is no command "node kil"', 'did you mean "node kill"?'],
+    ['node kil', 'there is no command "node kil"', 'see pgherd help node'],
+    ['node reboot pg-0', 'there is no command "node reboot"', 'its commands are node stop, node'],
+    ['node stop', 'pgherd node stop needs <node>: name of', 'see pgherd help node stop'],
+    ['--cluster main node stop', 'pgherd node stop needs <node>', 'see pgherd help node stop'],
+    ['node stop pg-0 pg-1', 'pgherd node stop does not take "pg-1"', 'see pgherd help node stop'],
+    ['status now', 'pgherd status does not take "now"', 'it is written: pgherd status [options]'],
+    ['up --timeout', '--timeout needs a value', 'it is written: --timeout <time>'],
+    ['events -n', '--lines needs a value', 'it is written: --lines <count>'],
+    ['node kill primry', 'has no node "primry"', 'did you mean "primary"?'],
+    ['switchover --to primary', 'has no node "primary"', 'pg-0, pg-1, pg-2, pgw-0, lb-0'],
     ['why --node', 'pgherd why has no option --node', 'see pgherd help why'],
     ['node stop pg-9', 'cluster main has no node "pg-9"', 'did you mean "pg-0"?'],
     ['node stop elsewhere', 'has no node "elsewhere"', 'pg-0, pg-1, pg-2, pgw-0, lb-0'],
@@ -87,6 +121,7 @@ describe('wrong usage: three lines on stderr, exit code 2, nothing on stdout', (
     ['events --lines many', '--lines many is no count', 'whole number'],
     ['up --timeout soon', '--timeout soon is no duration', 'write 30s'],
     ['status --color pink', '--color takes auto, always or never', 'pgherd --help'],
+    ['help nix', 'there is no help about "nix"', 'see the commands: pgherd help'],
     ['help PGHERD_NO_PRIMRY', 'there is no help about', 'did you mean "PGHERD_NO_PRIMARY"?'],
     ['explain durabilty', 'there is no setting "durabilty"', 'did you mean "durability"?'],
     ['why pg-1-3f9a-99', 'there is no event', 'pgherd events'],
@@ -211,6 +246,14 @@ describe('status tells its verdict by exit code', () => {
     expect(stdout).toContain('? unreachable')
     expect(stdout).toContain('pgherd up')
   })
+  test('nobody answers from hosts of their own: `up` is not the next step', async () => {
+    for (const line of ['status', 'switchover --yes', 'events', 'why', 'pause --reason x']) {
+      const { exitCode, stdout, stderr } = await pgherd(line, { ...unreachable, isElsewhere: true })
+      expect(exitCode).toBe(12)
+      expect(stdout + stderr).toContain('pgherd agent --spec ')
+      expect(stdout + stderr).not.toContain('pgherd up')
+    }
+  })
   test('an agent of another node behind the address is no answer', async () => {
     const nodes = { 'pg-2': healthyView('pg-1') }
     const { stdout } = await pgherd('status', { nodes })
@@ -270,6 +313,12 @@ describe('requests', () => {
     const { exitCode, stdout, requests } = await pgherd('switchover --to pg-1 --dry-run')
     expect(exitCode).toBe(0)
     expect(stdout).toContain('It will be done.')
+    const nodes = { 'pg-2': { silence: 'timeout' } } as const
+    const json = await pgherd('switchover --to pg-1 --dry-run --json', { nodes })
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      plan: 'It will be done.',
+      warnings: ['the agent of pg-2 does not answer in time: it hangs, or the network is cut'],
+    })
     expect(requests).toEqual(['pg-0 switchover pg-1 dry-run'])
   })
   test('a refusal: exit code 7, rule id, the hint of the agent as next step', async () => {
@@ -340,6 +389,74 @@ describe('commands for the runtime', () => {
   })
 })
 
+describe('the word `primary`', () => {
+  test.each([
+    ['node stop primary', 'stop pg-0'],
+    ['node start primary', 'start pg-0'],
+    ['node kill primary', 'kill pg-0'],
+    ['node freeze primary --agent', 'freeze pg-0 agent'],
+    ['node thaw primary', 'thaw pg-0'],
+  ])('%s', async (line, deed) => {
+    const { exitCode, deeds, stderr } = await pgherd(line)
+    expect({ exitCode, deeds }).toEqual({ exitCode: 0, deeds: [deed] })
+    expect(stderr).toContain('pg-0')
+  })
+
+  test('is the node that is primary now, wherever that is', async () => {
+    const lease = { ...healthyView('pg-1').lease!, holder: asNodeName('pg-2'), epoch: asEpoch(4) }
+    const nodes = {
+      'pg-0': { silence: 'refused' },
+      'pg-2': healthyView(
+        'pg-2',
+        { lease, role: { ...healthyView('pg-2').role, isPrimary: true } },
+        { isPrimary: true, epoch: asEpoch(4), state: 'running', upstream: null },
+      ),
+    } as const
+    expect((await pgherd('node kill primary', { nodes })).deeds).toEqual(['kill pg-2'])
+    expect((await pgherd('url --node primary', { nodes })).stdout).toContain('127.0.0.1:5512')
+  })
+
+  test.each([
+    ['nobody is primary', noPrimary],
+    ['nobody answers', unreachable],
+  ])('%s: an error that says how to go on, and nothing is done', async (_title, script) => {
+    const { exitCode, deeds, stderr } = await pgherd('node kill primary', script)
+    expect({ exitCode, deeds }).toEqual({ exitCode: 11, deeds: [] })
+    expect(stderr).toContain('no node of cluster main is primary now')
+    expect(stderr).toContain('next:    name the node (pg-0, pg-1, pg-2, pgw-0, lb-0)')
+  })
+})
+
+describe('logs', () => {
+  test('--files: the paths, with --json one document', async () => {
+    const logFiles = ['/nowhere/agent.log']
+    expect(await pgherd('logs --files', { logFiles })).toMatchObject({
+      exitCode: 0,
+      stdout: '/nowhere/agent.log\n',
+    })
+    const { stdout } = await pgherd('logs --files --json', { logFiles })
+    expect(JSON.parse(stdout)).toEqual({
+      version: 1,
+      cluster: 'main',
+      files: [{ node: 'pg-0', path: '/nowhere/agent.log' }],
+    })
+  })
+  test('none: said so, and for agents on hosts of their own, where they are', async () => {
+    expect((await pgherd('logs')).stderr).toContain('there are no log files yet')
+    const { stdout, stderr } = await pgherd('logs', { isElsewhere: true })
+    expect(stdout).toBe('')
+    expect(stderr).toContain('journalctl')
+  })
+})
+
+test('secrets: made once, and a second time it says that nothing was made', async () => {
+  expect((await pgherd(`secrets --spec ${specFile}`)).stderr).toContain('The secrets are in')
+  expect((await pgherd(`secrets --spec ${specFile}`)).stderr).toContain('Nothing to make')
+  rmSync(path.join(scratch, 'secrets', 'app.pgpass'))
+  const { stdout } = await pgherd(`secrets --spec ${specFile} --json`)
+  expect(JSON.parse(stdout)).toMatchObject({ isChanged: true })
+})
+
 describe('connection strings', () => {
   test.each([
     ['url', 'postgresql://app:********@127.0.0.1:5500/app'],
@@ -359,6 +476,10 @@ test('what nobody foresaw is reported as a bug, with its stack', async () => {
 })
 
 test('completion for a shell never complains', async () => {
+  expect((await pgherd('__complete node kill pr')).stdout).toBe(
+    'primary\tthe node that is primary now\n',
+  )
+  expect((await pgherd('__complete switchover --to pr')).stdout).toBe('')
   expect((await pgherd('__complete node stop pg-')).stdout).toBe(
     'pg-0\tdata\npg-1\tdata\npg-2\tdata\n',
   )

@@ -2,12 +2,12 @@
 // and turns whatever goes wrong into one error of three lines.
 
 import { Command as Parser, CommanderError, Option } from 'commander'
-import { closest } from '../config/closest.ts'
 import { PgherdError, exitCodes } from '../lib/errors.ts'
 import { type Command, type CommandInput, globalOptions, optionName } from './command.ts'
 import { commandTable } from './command-table.ts'
 import { runComplete } from './complete-values.ts'
 import type { CliServices, CommandContext } from './context.ts'
+import { explainUsage, usageError } from './explain-usage.ts'
 import type { Interrupts } from './interrupts.ts'
 import { asPgherdError, errorDocument, renderError } from './render-error.ts'
 import { renderCommandHelp, renderGroupHelp, renderProgramHelp } from './render-help.ts'
@@ -96,7 +96,7 @@ async function parseAndRun(input: ProgramInput, terminal: Terminal): Promise<num
     if (error.exitCode === 0) return exitCodes.done
     // `pgherd node` alone: the list of its commands has been shown.
     if (error.code === 'commander.help') return exitCodes.usage
-    throw explainUsage(error, argv)
+    throw explainUsage(error, commandTable, argv)
   }
   return exitCode
 }
@@ -231,53 +231,4 @@ function quiet(parser: Parser, help: () => readonly string[], terminal: Terminal
     },
     outputError: () => undefined,
   })
-}
-
-/** The parser's complaint with what was probably meant. */
-function explainUsage(error: CommanderError, argv: readonly string[]): PgherdError {
-  const typed = typedCommand(argv)
-  const help = typed === null ? 'pgherd --help' : `pgherd help ${typed.name}`
-  const text = error.message.replace(/^error: /, '')
-  const word = /'([^']*)'/.exec(text)?.[1] ?? ''
-  switch (error.code) {
-    case 'commander.unknownCommand': {
-      const names = commandTable.map((command) => command.name)
-      const first = argv.find((one) => !one.startsWith('-')) ?? ''
-      const asGroup = names.filter((name) => name.startsWith(`${first} `))
-      const meant =
-        asGroup.length > 0
-          ? closest(`${first} ${word}`, asGroup)
-          : closest(word, [...names, ...names.map((name) => name.split(' ')[0] ?? '')])
-      const subject = asGroup.length > 0 ? `${first} ${word}` : word
-      return usageError(`there is no command "${subject}"`, 'pgherd --help', meant)
-    }
-    case 'commander.unknownOption': {
-      const options = [...(typed?.options ?? []), ...globalOptions]
-      const meant = closest(
-        word.replace(/=.*/, ''),
-        options.map((option) => `--${optionName(option)}`),
-      )
-      const of = typed === null ? 'pgherd' : `pgherd ${typed.name}`
-      return usageError(`${of} has no option ${word}`, help, meant)
-    }
-    default:
-      return usageError(text, help)
-  }
-}
-
-function usageError(message: string, help: string, meant: string | null = null): PgherdError {
-  return new PgherdError({
-    code: 'PGHERD_USAGE',
-    reason: 'usage',
-    message,
-    ...(meant === null ? {} : { because: `did you mean "${meant}"?` }),
-    hint: `see ${help}`,
-  })
-}
-
-/** The command that the first words name. */
-function typedCommand(argv: readonly string[]): Command | null {
-  const words = argv.filter((word) => !word.startsWith('-'))
-  const names = [words.slice(0, 2).join(' '), words[0] ?? '']
-  return commandTable.find((command) => names.includes(command.name)) ?? null
 }

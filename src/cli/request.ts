@@ -27,7 +27,7 @@ export async function requestOfCluster(
   const { status, answers } = await observeCluster(cluster, client)
   const { layout } = cluster
   const candidates: NodeName[] = [...answers.keys()]
-  if (candidates.length === 0) throw noAnswerError(layout.cluster)
+  if (candidates.length === 0) throw await noAnswerError(cluster)
   const holder = status.lease?.holder
   if (holder !== undefined && answers.has(holder)) candidates.unshift(holder)
   const tried = new Set<NodeName>()

@@ -4,7 +4,7 @@ import type { JournalEvent } from '../../core/journal-event.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import type { Command } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
-import { namedNode } from '../named-node.ts'
+import { namedNodeOrPrimary } from '../named-node.ts'
 import { gatherEvents, noAnswerError, statusDeadlineMs } from '../observe-cluster.ts'
 import { renderEvent } from '../render-event.ts'
 import { parseDuration } from '../render-quantity.ts'
@@ -23,7 +23,11 @@ export const eventsCommand: Command = {
   arguments: [],
   options: [
     { flags: '--since <time>', description: 'only newer ones: 10m, 2h, 1d, or a date and time' },
-    { flags: '--node <name>', description: 'only of this node', completes: 'node' },
+    {
+      flags: '--node <name>',
+      description: 'only of this node, or of `primary`',
+      completes: 'node-or-primary',
+    },
     {
       flags: '-n, --lines <count>',
       description: 'only the last so many (40 unless --since is given)',
@@ -35,20 +39,20 @@ export const eventsCommand: Command = {
     { line: 'pgherd events --since 10m', note: 'the last ten minutes' },
     { line: 'pgherd events --follow --ndjson | jq .message', note: 'a stream for a program' },
   ],
-  exits: ['unreachable', 'configuration'],
+  exits: ['unreachable', 'configuration', 'noPrimary'],
   run: async (context, input) => {
     const cluster = await openCluster(context)
     const client = cluster.connect()
     const node = input.text('node')
     const since = input.text('since')
     const filter = {
-      node: node === null ? null : namedNode(cluster.layout, node),
+      node: node === null ? null : await namedNodeOrPrimary(cluster, node),
       sinceMs: since === null ? null : parseSince(since, context.services.clock.wallClockMs()),
     }
     const limit = parseCount(input.text('lines')) ?? (since === null ? 40 : Infinity)
     const isStream = input.isSet('ndjson') || (context.isJson && input.isSet('follow'))
     const first = await gatherEvents(cluster, client)
-    if (first === null && !input.isSet('follow')) throw noAnswerError(cluster.layout.cluster)
+    if (first === null && !input.isSet('follow')) throw await noAnswerError(cluster)
     const seen = new Set((first ?? []).map((event) => event.id))
     const shown = (first ?? []).filter((event) => passes(event, filter)).slice(-limit)
     if (context.isJson && !isStream) {

@@ -49,10 +49,12 @@ export const helpCommand: Command = {
   },
 }
 
+const codePrefix = 'PGHERD_'
+
 /** @throws PgherdError PGHERD_TOPIC_UNKNOWN */
 function showCode(context: CommandContext, topic: string): void {
   const bare = topic.toUpperCase().replaceAll('-', '_')
-  const code = bare.startsWith('PGHERD_') ? bare : `PGHERD_${bare}`
+  const code = bare.startsWith(codePrefix) ? bare : codePrefix + bare
   const help = errorCatalogue.find((one) => one.code === code)
   if (help === undefined) throw unknownTopic(topic, code, context.commands)
   if (context.isJson) printJson(context, { version: 1, ...help, exitCode: exitCodes[help.reason] })
@@ -79,8 +81,15 @@ function renderErrorHelp(
 
 function unknownTopic(topic: string, code: string, commands: readonly Command[]): PgherdError {
   const names = commands.map((command) => command.name)
-  const codes = errorCatalogue.map((one) => one.code)
-  const meant = closest(topic, names) ?? closest(code, codes)
+  // The part that all codes share says nothing about what was meant.
+  const bare = code.replace(codePrefix, '')
+  const nearest = closest(
+    bare,
+    errorCatalogue.map((one) => one.code.replace(codePrefix, '')),
+  )
+  const asSecondWord = names.find((name) => name.endsWith(` ${topic}`))
+  const meant =
+    asSecondWord ?? closest(topic, names) ?? (nearest === null ? null : codePrefix + nearest)
   return new PgherdError({
     code: 'PGHERD_TOPIC_UNKNOWN',
     reason: 'usage',

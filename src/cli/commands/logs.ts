@@ -5,9 +5,10 @@ import type { NodeName } from '../../core/names.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import type { RuntimeCluster } from '../../runtimes/runtime.ts'
 import type { Command } from '../command.ts'
-import { type CommandContext, openCluster } from '../context.ts'
+import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { type LogPosition, readNews, readTail } from '../log-file.ts'
-import { namedNode } from '../named-node.ts'
+import { namedNodeOrPrimary } from '../named-node.ts'
+import { isElsewhere } from '../observe-cluster.ts'
 import { renderLogLine } from '../render-log.ts'
 
 const followPeriodMs = 250
@@ -19,15 +20,15 @@ export const logsCommand: Command = {
   summary: 'show the logs of the agents and of what they run',
   description: [
     'The last lines of each log file, oldest file first. Agents log in JSON lines; here they are spelled ' +
-      'out, with --json they are printed as they are.',
+      'out, with --json they are printed as they are. Only --files prints one JSON document with --json.',
   ],
   arguments: [
     {
       name: 'nodes',
-      description: 'only of these nodes',
+      description: 'only of these nodes; `primary` is the one that is primary now',
       isRequired: false,
       isVariadic: true,
-      completes: 'node',
+      completes: 'node-or-primary',
     },
   ],
   options: [
@@ -42,13 +43,16 @@ export const logsCommand: Command = {
     { line: 'pgherd logs pg-0', note: 'everything about pg-0' },
     { line: 'pgherd logs --follow', note: 'all nodes as they speak' },
   ],
-  exits: ['configuration', 'system'],
+  exits: ['configuration', 'system', 'noPrimary'],
   run: async (context, input) => {
     const cluster = await openCluster(context)
-    const nodes = input.rest('nodes').map((name) => namedNode(cluster.layout, name))
+    const nodes: NodeName[] = []
+    for (const name of input.rest('nodes')) nodes.push(await namedNodeOrPrimary(cluster, name))
     const files = await filesOf(cluster, nodes)
+    if (files.length === 0) await tellWhereLogsAre(context, cluster)
     if (input.isSet('files')) {
-      context.terminal.print(...files.map((file) => file.path))
+      if (context.isJson) printJson(context, { version: 1, cluster: cluster.layout.cluster, files })
+      else context.terminal.print(...files.map((file) => file.path))
       return 'done'
     }
     const count = lineCount(input.text('lines'))
@@ -59,7 +63,6 @@ export const logsCommand: Command = {
       positions.set(file.path, position)
       print(context, file, lines, placeWidth)
     }
-    if (positions.size === 0) context.terminal.tell('there are no log files yet')
     while (input.isSet('follow')) {
       await context.services.clock.sleep(followPeriodMs, context.signal)
       if (context.signal.aborted) break
@@ -118,4 +121,15 @@ function lineCount(text: string | null): number {
     message: `--lines ${text} is no count`,
     hint: 'write a whole number, 0 for new lines only',
   })
+}
+
+async function tellWhereLogsAre(context: CommandContext, cluster: RuntimeCluster): Promise<void> {
+  if (!(await isElsewhere(cluster))) {
+    context.terminal.tell('there are no log files yet')
+    return
+  }
+  context.terminal.tell(
+    'The agents run on hosts of their own. What an agent says goes to its standard output (with systemd: ' +
+      'journalctl -u UNIT, on its host); what its programs write is below its --data-dir.',
+  )
 }

@@ -5,7 +5,7 @@ import type { ExitReason } from '../../lib/errors.ts'
 import type { RuntimeCluster } from '../../runtimes/runtime.ts'
 import type { Command, CommandInput, CommandOption } from '../command.ts'
 import { openCluster, printJson } from '../context.ts'
-import { namedNode } from '../named-node.ts'
+import { namedNodeOrPrimary } from '../named-node.ts'
 import { tellNext } from '../next-line.ts'
 import { renderDuration } from '../render-quantity.ts'
 
@@ -25,7 +25,7 @@ type Verb = {
   readonly act: (cluster: RuntimeCluster, node: NodeName, input: CommandInput) => Promise<Deed>
 }
 
-const exits: readonly ExitReason[] = ['configuration', 'system', 'timeout']
+const exits: readonly ExitReason[] = ['noPrimary', 'configuration', 'system', 'timeout']
 
 function nodeCommand(verb: Verb): Command {
   return {
@@ -34,7 +34,12 @@ function nodeCommand(verb: Verb): Command {
     summary: verb.summary,
     description: verb.description,
     arguments: [
-      { name: 'node', description: 'name of the node', isRequired: true, completes: 'node' },
+      {
+        name: 'node',
+        description: 'name of the node, or `primary` for the one that is primary now',
+        isRequired: true,
+        completes: 'node-or-primary',
+      },
     ],
     options: verb.options ?? [],
     examples: [verb.example],
@@ -43,7 +48,7 @@ function nodeCommand(verb: Verb): Command {
       const { clock } = context.services
       const { terminal } = context
       const cluster = await openCluster(context)
-      const node = namedNode(cluster.layout, input.argument('node') ?? '')
+      const node = await namedNodeOrPrimary(cluster, input.argument('node') ?? '')
       const startedAtMs = clock.monotonicMs()
       const deed = await verb.act(cluster, node, input)
       const tookMs = Math.round(clock.monotonicMs() - startedAtMs)
@@ -97,7 +102,7 @@ export const nodeKillCommand = nodeCommand({
     'SIGKILL to the agent, PostgreSQL and the store of that node. It stays dead until `node start` or ' +
       '`up`. Acknowledged commits survive; that is what this command is for.',
   ],
-  example: { line: 'pgherd node kill pg-0', note: 'the drill of a lost host' },
+  example: { line: 'pgherd node kill primary', note: 'the drill of a lost host' },
   next: (node) => ['pgherd status', `pgherd node start ${node}`],
   act: async (cluster, node) => {
     const count = await cluster.killNode(node)

@@ -7,7 +7,7 @@ import { PgherdError } from '../../lib/errors.ts'
 import type { Command } from '../command.ts'
 import { addressOf } from '../connection.ts'
 import { openCluster } from '../context.ts'
-import { namedNode } from '../named-node.ts'
+import { namedNodeOrPrimary } from '../named-node.ts'
 import { tellNext } from '../next-line.ts'
 import type { Environment } from '../style.ts'
 
@@ -31,8 +31,8 @@ export const psqlCommand: Command = {
     { flags: '--read', description: 'the endpoint for reads' },
     {
       flags: '--node <name>',
-      description: 'one node itself, past the balancer',
-      completes: 'node',
+      description: 'one node itself, past the balancer; `primary` for the one that is primary now',
+      completes: 'node-or-primary',
     },
   ],
   takesForeignOptions: true,
@@ -40,14 +40,14 @@ export const psqlCommand: Command = {
     { line: 'pgherd psql', note: 'a session at the primary' },
     { line: "pgherd psql --read -Atc 'select pg_is_in_recovery()'", note: 'a query at a standby' },
   ],
-  exits: ['postgres', 'configuration', 'system'],
+  exits: ['postgres', 'configuration', 'system', 'noPrimary'],
   run: async (context, input) => {
     const cluster = await openCluster(context)
     const node = input.text('node')
     const target = input.isSet('read') ? 'read' : 'write'
     const { host, port } = addressOf(
       cluster.layout,
-      node === null ? target : { node: namedNode(cluster.layout, node) },
+      node === null ? target : { node: await namedNodeOrPrimary(cluster, node) },
     )
     const program = await findPsql(context.environment)
     const { user, database, passFile } = cluster.application

@@ -9,7 +9,7 @@ import { askToGoOn } from '../ask.ts'
 import type { Command, CommandInput } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { type SwitchoverCourse, followSwitchover } from '../follow-switchover.ts'
-import { namedNode } from '../named-node.ts'
+import { namedNode, primaryIn } from '../named-node.ts'
 import { tellNext } from '../next-line.ts'
 import { gatherEvents, noAnswerError, observeCluster } from '../observe-cluster.ts'
 import { renderEvent } from '../render-event.ts'
@@ -29,6 +29,8 @@ export const switchoverCommand: Command = {
       'new primary as a standby. Applications wait for a moment at the same address.',
     'Refused with the id of the rule when the target holds no data, is not a listed streaming standby, or ' +
       'when it could not be proved that nothing is lost.',
+    'A dry run that is answered can be carried out. What else keeps the cluster from being healthy follows ' +
+      'as warnings, in the JSON document as `warnings`.',
   ],
   arguments: [],
   options: [
@@ -55,6 +57,7 @@ export const switchoverCommand: Command = {
     const to = input.text('to')
     const target = to === null ? null : namedNode(cluster.layout, to)
     const { status: before } = await observeCluster(cluster, client)
+    if (before.verdict === 'unreachable') throw await noAnswerError(cluster)
     const from = primaryOf(before)
     const plan = await requestOfCluster(cluster, client, (agent, deadlineMs) =>
       client.requestSwitchover(agent, target, true, deadlineMs),
@@ -86,9 +89,8 @@ export const switchoverCommand: Command = {
 }
 
 function primaryOf(status: ClusterStatus): NodeName {
-  const primary = status.nodes.find((node) => node.role === 'primary')
-  if (status.verdict === 'unreachable') throw noAnswerError(status.cluster)
-  if (primary !== undefined && status.verdict !== 'no-primary') return primary.name
+  const primary = primaryIn(status)
+  if (primary !== null) return primary
   throw new PgherdError({
     code: 'PGHERD_NO_PRIMARY',
     reason: 'noPrimary',
@@ -122,7 +124,7 @@ function planLines(
     .map(
       (node) => `${node.name} ${node.lagBytes === null ? node.state : renderBytes(node.lagBytes)}`,
     )
-  const blockers = status.reasons.map(
+  const warnings = status.reasons.map(
     (reason) => `${style.warn(style.symbols.warning)} ${reason.message}`,
   )
   const pause =
@@ -137,7 +139,7 @@ function planLines(
     ...entries.flatMap(([title, text]) =>
       wrap(`${style.bold(title.padEnd(7))} ${text}`, messageWidth, ' '.repeat(8)),
     ),
-    ...blockers,
+    ...warnings,
   ]
 }
 
@@ -148,8 +150,8 @@ function writeAddress(status: ClusterStatus): string {
 
 function showPlan(context: CommandContext, status: ClusterStatus, plan: string): 'done' {
   if (context.isJson) {
-    const blockers = status.reasons.map((reason) => reason.message)
-    printJson(context, { version: 1, isDryRun: true, plan, blockers, nodes: status.nodes })
+    const warnings = status.reasons.map((reason) => reason.message)
+    printJson(context, { version: 1, isDryRun: true, plan, warnings, nodes: status.nodes })
   } else {
     context.terminal.print(...planLines(context, status, plan))
     tellNext(context.terminal, 'pgherd switchover')

@@ -3,7 +3,7 @@
 import type { Command } from '../command.ts'
 import { addressOf, connectionString } from '../connection.ts'
 import { openCluster, printJson } from '../context.ts'
-import { namedNode } from '../named-node.ts'
+import { namedNodeOrPrimary } from '../named-node.ts'
 
 export const urlCommand: Command = {
   name: 'url',
@@ -18,8 +18,8 @@ export const urlCommand: Command = {
     { flags: '--read', description: 'the endpoint for reads, spread over the standbys' },
     {
       flags: '--node <name>',
-      description: 'one node itself, past the balancer',
-      completes: 'node',
+      description: 'one node itself, past the balancer; `primary` for the one that is primary now',
+      completes: 'node-or-primary',
     },
     { flags: '--show-secret', description: 'with the password' },
   ],
@@ -27,17 +27,18 @@ export const urlCommand: Command = {
     { line: 'pgherd url', note: 'for writes, password masked' },
     { line: 'export DATABASE_URL=$(pgherd url --show-secret)', note: 'for an application' },
   ],
-  exits: ['configuration', 'system'],
+  exits: ['configuration', 'system', 'noPrimary'],
   run: async (context, input) => {
     const cluster = await openCluster(context)
     const { application, layout } = cluster
     const password = input.isSet('show-secret') ? await application.readPassword() : null
     const urlOf = (target: Parameters<typeof addressOf>[1]) =>
       connectionString(addressOf(layout, target), application, password)
-    const node = input.text('node')
+    const named = input.text('node')
+    const node = named === null ? null : await namedNodeOrPrimary(cluster, named)
     if (!context.isJson) {
       const endpoint = input.isSet('read') ? 'read' : 'write'
-      context.terminal.print(urlOf(node === null ? endpoint : { node: namedNode(layout, node) }))
+      context.terminal.print(urlOf(node === null ? endpoint : { node }))
       return 'done'
     }
     printJson(context, {
@@ -45,7 +46,7 @@ export const urlCommand: Command = {
       cluster: layout.cluster,
       ...(node === null
         ? { write: urlOf('write'), read: urlOf('read') }
-        : { node: urlOf({ node: namedNode(layout, node) }) }),
+        : { node: urlOf({ node }) }),
       passFile: application.passFile,
       isMasked: password === null,
     })

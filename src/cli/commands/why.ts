@@ -35,7 +35,7 @@ export const whyCommand: Command = {
   run: async (context, input) => {
     const cluster = await openCluster(context)
     const events = await gatherEvents(cluster, cluster.connect())
-    if (events === null) throw noAnswerError(cluster.layout.cluster)
+    if (events === null) throw await noAnswerError(cluster)
     const id = input.argument('event') ?? lastNotable(events)
     const explanation = id === null ? null : explainEvent(events, id)
     if (explanation === null) throw unknownEvent(id, events)
