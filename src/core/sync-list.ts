@@ -1,7 +1,14 @@
 // Synchronous lists `ANY k (members)` and the sync record that proves who may be promoted.
 // Contract: safety.md 2.3 and 2.4.
 
-import { type Epoch, type Incarnation, type SystemId, type TimelineId, nodeOf } from './names.ts'
+import {
+  type Epoch,
+  type Incarnation,
+  type SystemId,
+  type TimelineId,
+  isAwaitedMember,
+  nodeOf,
+} from './names.ts'
 import type { TimelineBirth } from './position.ts'
 
 /**
@@ -82,5 +89,9 @@ export function renderSyncSetting(setting: SyncSetting): string {
  */
 export function describeList(list: SyncList): string {
   if (isEmptyList(list)) return 'nobody'
-  return `${String(list.count)} of ${list.members.map(nodeOf).join(', ')}`
+  return `${String(list.count)} of ${list.members.map(describeMember).join(', ')}`
+}
+
+function describeMember(member: Incarnation): string {
+  return isAwaitedMember(member) ? `${nodeOf(member)} (awaited)` : nodeOf(member)
 }

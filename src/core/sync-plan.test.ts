@@ -138,7 +138,9 @@ describe('lists', () => {
 
   it('are told to people by the names of nodes', () => {
     expect(describeList(list(1, 'pg-0', 'pg-2'))).toBe('1 of pg-0, pg-2')
-    expect(describeList(makeList(1, [awaitedMember(incarnation('pg-1'))]))).toBe('1 of pg-1')
+    expect(describeList(makeList(1, [awaitedMember(incarnation('pg-1'))]))).toBe(
+      '1 of pg-1 (awaited)',
+    )
     expect(describeList(emptyList)).toBe('nobody')
   })
 })
