@@ -3,6 +3,8 @@
 
 import type { NodeName } from '../core/names.ts'
 import { type LoadedSpec, defaultSpec, loadSpec } from '../config/load.ts'
+import { isLoopback } from '../config/ports.ts'
+import { PgherdError } from '../lib/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Runtime, RuntimeCluster } from '../runtimes/runtime.ts'
 import type { Command } from './command.ts'
@@ -59,7 +61,29 @@ export async function openCluster(context: CommandContext): Promise<RuntimeClust
   const { cluster, specFile } = context.selection
   const { runtime } = context.services
   if (specFile === null || cluster !== null) return runtime.open(cluster)
-  return runtime.openSpec(specFile)
+  try {
+    return await runtime.openSpec(specFile)
+  } catch (error) {
+    if (!(error instanceof PgherdError) || error.code !== 'PGHERD_CLUSTER_UNKNOWN') throw error
+    throw notMadeError(specFile, await loadSpec(specFile))
+  }
+}
+
+/** Neither here, nor are there secrets with which agents elsewhere could be asked. */
+function notMadeError(specFile: string, { layout }: LoadedSpec): PgherdError {
+  const isElsewhere = layout.nodes.some((node) => !isLoopback(node.host))
+  return new PgherdError({
+    code: 'PGHERD_CLUSTER_UNKNOWN',
+    reason: 'configuration',
+    message: `there is no cluster ${layout.cluster} on this machine`,
+    because: isElsewhere
+      ? 'its nodes have hosts of their own, and no folder secrets/ lies beside the spec file'
+      : `nobody has made the cluster of ${specFile} yet`,
+    hint: isElsewhere
+      ? `copy secrets/ from a host (of a new cluster: pgherd secrets --spec ${specFile}); on each host run: ` +
+        `pgherd agent --spec ${specFile} --node NAME`
+      : `make it with: pgherd up --spec ${specFile}`,
+  })
 }
 
 /** Prints a document as JSON, indented, with a line break at its end. */

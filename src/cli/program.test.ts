@@ -14,7 +14,7 @@ import {
   testLayout,
 } from '../../test/support/cluster-double.ts'
 import { asEpoch, asMonotonic, asNodeName } from '../core/names.ts'
-import { exitMeanings } from '../lib/errors.ts'
+import { PgherdError, exitMeanings } from '../lib/errors.ts'
 import type { NodeProcesses, RuntimeCluster } from '../runtimes/runtime.ts'
 import { commandTable } from './command-table.ts'
 import type { ClusterStatus } from '../core/cluster-status.ts'
@@ -41,6 +41,8 @@ type ProgramScript = ClientScript & {
   /** The agents run on hosts of their own: from here no process is seen. */
   readonly isElsewhere?: boolean
   readonly logFiles?: readonly string[]
+  /** Nobody has made the cluster of the spec file. */
+  readonly isUnknown?: boolean
 }
 
 const seenProcesses: readonly NodeProcesses[] = testLayout.nodes.map(({ name }) => ({
@@ -52,6 +54,15 @@ const seenProcesses: readonly NodeProcesses[] = testLayout.nodes.map(({ name }) 
   detail: null,
   processes: [],
 }))
+
+function unknownCluster(): never {
+  throw new PgherdError({
+    code: 'PGHERD_CLUSTER_UNKNOWN',
+    reason: 'configuration',
+    message: 'there is no such cluster',
+    hint: 'make one',
+  })
+}
 
 async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome> {
   const [deeds, requests]: [string[], string[]] = [[], []]
@@ -79,7 +90,10 @@ async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome
         wallClockMs: () => 1_760_000_000_000 as never,
         sleep: async (durationMs) => void (nowMs += durationMs),
       },
-      runtime: makeRuntime([cluster], deeds),
+      runtime: {
+        ...makeRuntime([cluster], deeds),
+        openSpec: async () => (script.isUnknown === true ? unknownCluster() : cluster),
+      },
       runAgent: async ({ node }) => void deeds.push(`agent ${node}`),
     }),
   })
@@ -253,6 +267,17 @@ describe('status tells its verdict by exit code', () => {
       expect(stdout + stderr).toContain('pgherd agent --spec ')
       expect(stdout + stderr).not.toContain('pgherd up')
     }
+  })
+  test.each([
+    ['10.99.0.10', 'pgherd agent --spec'],
+    ['127.0.9.10', 'make it with: pgherd up --spec'],
+  ])('a spec without a cluster, hosts such as %s: %s', async (host, next) => {
+    const file = path.join(scratch, `at-${host}.yaml`)
+    writeFileSync(file, `cluster: orders\nnodes:\n  - { name: a, role: data, host: ${host} }\n`)
+    const { exitCode, stderr } = await pgherd(`status --spec ${file}`, { isUnknown: true })
+    expect(exitCode).toBe(3)
+    expect(stderr).toContain('there is no cluster orders on this machine')
+    expect(stderr).toContain(next)
   })
   test('an agent of another node behind the address is no answer', async () => {
     const nodes = { 'pg-2': healthyView('pg-1') }
