@@ -48,4 +48,24 @@ export const rightToWriteScenarios: readonly Scenario[] = [
       a.killPostmaster()
     },
   },
+  {
+    name: 'an agent that knows nothing, and a guard that hangs',
+    about:
+      'The agent of the primary is started again without the store, and then its guard is frozen.',
+    topology: 'three',
+    untilMs: 12_000,
+    tell: async (stage) => {
+      const { a } = await stage.settled()
+      a.killAgent()
+      stage.cut([a], stage.others(a), ['store', 'peers'])
+      await stage.until('the agent is back', () => a.running !== null)
+      await stage.wait(stage.random.between(30, 200))
+      stage.say(`the guard of ${a.name} is frozen`)
+      a.freezeGuard()
+      for (let count = 0; count < 400; count++) {
+        stage.commit(a)
+        await stage.wait(10)
+      }
+    },
+  },
 ]

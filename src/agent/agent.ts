@@ -308,6 +308,11 @@ function waitAfter(
     const quietMs = isTimingAStandby(node) ? busyMs * 4 : Math.max(500, timing.renewMs)
     return Math.max(1, Math.min(quietMs, leftMs + 1))
   }
+  if (situation.lease === 'unknown' || situation.lease === 'unconfirmed') {
+    // A former agent's deadline, which the guard acts on as well, unless it is frozen.
+    const leftMs = (facts.guardStopByMs ?? Infinity) - facts.nowMs
+    if (leftMs > 0) return Math.max(1, Math.min(leftMs + 1, timing.renewMs))
+  }
   if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs
   if (situation.lease === 'preparing') return busyMs * 4

@@ -130,6 +130,7 @@ export function factsOf(node: Node): Facts {
     lastWalsenders: memory.lastWalsenders,
     diskProbeMs: ports.data?.guard.diskProbeMs() ?? 0,
     isGuardAlive: ports.data?.guard.isAlive() ?? true,
+    guardStopByMs: ports.data?.guard.stopByMs() ?? null,
     election: memory.election,
     promotionFailsSinceMs: memory.promotionFailsSinceMs,
     gateLsn: memory.gateLsn,

@@ -21,6 +21,7 @@ export function classify(facts: Facts): Situation {
     operation: facts.operation === null ? 'none' : 'running',
     lease: leaseOf(facts),
     server: serverOf(facts),
+    deadline: isDeadlinePassed(facts) ? 'passed' : 'ahead',
     owner: ownerOf(facts),
     turn: turnOf(facts),
     recorded: isRecordedThisEpoch(facts) ? 'this-epoch' : 'earlier',
@@ -79,6 +80,11 @@ function serverOf(facts: Facts): Situation['server'] {
       if (directory.isStandby) return 'was-standby'
       return isOnRecordedTimeline(facts, directory.timeline) ? 'was-primary' : 'half-promoted'
   }
+}
+
+/** The guard acts at this instant too; but it may be frozen, and nobody else knows of the deadline. */
+function isDeadlinePassed({ guardStopByMs, nowMs }: Facts): boolean {
+  return guardStopByMs !== null && nowMs >= guardStopByMs
 }
 
 /**

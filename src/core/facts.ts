@@ -63,6 +63,8 @@ export type Facts = {
   readonly lastWalsenders: readonly Walsender[]
   readonly diskProbeMs: number
   readonly isGuardAlive: boolean
+  /** The guard's deadline as it last confirmed it; null while it has none. */
+  readonly guardStopByMs: MonotonicMs | null
 
   readonly election: Election | null
   /** Since when PostgreSQL could not be prepared for the promotion of this node; null while it could. */

@@ -57,6 +57,13 @@ export const rules: readonly Rule[] = [
     why: 'PostgreSQL runs as a primary without a lease of this node.',
   },
   {
+    id: 'R212',
+    section: 'right to write',
+    when: { lease: ['unknown', 'unconfirmed'], server: running, deadline: 'passed' },
+    decision: 'fence',
+    why: 'The deadline that a former agent of this node was given has passed, and the lease was not renewed since.',
+  },
+  {
     id: 'R204',
     section: 'right to write',
     when: { lease: 'unconfirmed' },

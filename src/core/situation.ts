@@ -31,6 +31,8 @@ export const dimensions = {
     'primary',
     'hung',
   ],
+  /** A lease that this agent has not written: has the deadline passed that the guard was given for it? */
+  deadline: ['ahead', 'passed'],
   /** The owner in the sync record. */
   owner: ['nobody', 'me', 'other'],
   /** Lease `none` or `free`: may this node try to take it now? */
@@ -66,6 +68,9 @@ const relevance: {
   operation: () => true,
   lease: () => true,
   server: () => true,
+  deadline: (s) =>
+    (s.lease === 'unknown' || s.lease === 'unconfirmed') &&
+    (s.server === 'primary' || s.server === 'hung' || s.server === 'starting'),
   owner: (s) => s.lease !== 'unknown',
   turn: (s) => s.lease === 'none' || s.lease === 'free',
   recorded: (s) => s.lease === 'preparing' && s.owner === 'me',

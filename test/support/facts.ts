@@ -216,6 +216,7 @@ export function facts(name: string, changes: Partial<Facts> = {}): Facts {
     lastWalsenders: [],
     diskProbeMs: 1,
     isGuardAlive: true,
+    guardStopByMs: null,
     election: null,
     promotionFailsSinceMs: null,
     gateLsn: null,
