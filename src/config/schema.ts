@@ -149,7 +149,7 @@ export const specSchema = z.strictObject({
   cluster: name(40).default(defaults.cluster).meta({ description: 'Name of the cluster.' }),
   durability: z.enum(['quorum', 'strict', 'async']).default('quorum').meta({
     description:
-      'quorum: a commit waits for syncStandbys standbys, for fewer when they are lost. strict: never for fewer. async: for none.',
+      'quorum: a commit waits for syncStandbys standbys, for fewer when they are lost, for nobody while none can be listed (status says so). strict: never for fewer, once the first have joined. async: for none.',
   }),
   syncStandbys: z.int().min(1).max(31).nullable().default(null).meta({
     unit: 'standbys',
