@@ -181,6 +181,8 @@ async function recover(
   for (;;) {
     await simulator.runUntil(world.nowMs + lookMs)
     if (simulator.isHalted) return null
+    // An agent that stood still may carry out an operator's wish to pause only now.
+    resumeAutomation(world)
     const waitedMs = world.nowMs - healedMs
     const lacking = lackingIn(world, ledger.lastAcknowledgedMs, healedMs)
     if (lacking.length === 0) return waitedMs
