@@ -2,6 +2,7 @@
 
 import { readMonotonicMs } from '../src/host/monotonic.ts'
 import { signalProcess } from '../src/host/process-table.ts'
+import type { ClusterStatus } from '../src/core/cluster-status.ts'
 import type { NodeName } from '../src/core/names.ts'
 import { votersOf } from '../src/core/cluster-layout.ts'
 import type { NodeProcess } from '../src/runtimes/runtime.ts'
@@ -217,6 +218,13 @@ async function primaryThatVotes(cluster: BenchCluster): Promise<NodeName> {
   const [first] = voters
   if (first === undefined) throw new Error('no data node votes')
   if (voters.some((node) => node.name === primary)) return primary
+  // A standby that has just come back is listed a moment after the cluster is healthy.
+  await waitFor(
+    () => `commits wait for ${first.name}`,
+    async () => isListed(await cluster.status(), first.name),
+    30_000,
+    100,
+  )
   await cluster.requestSwitchover(primary, first.name)
   await waitFor(
     () => `${first.name} is the primary`,
@@ -226,4 +234,8 @@ async function primaryThatVotes(cluster: BenchCluster): Promise<NodeName> {
   )
   await cluster.waitUntilHealthy(30_000)
   return first.name
+}
+
+function isListed({ nodes }: ClusterStatus, name: NodeName): boolean {
+  return nodes.find((node) => node.name === name)?.sync === 'quorum'
 }
