@@ -27,9 +27,10 @@ export type GuardOptions = {
 }
 
 // A timer that was set before the machine was suspended fires too late by the time of suspension, for its
-// clock stood still. So while there is a deadline the clocks are also compared this often. More often
-// costs more than it gives: a look takes a fifth of a millisecond, and the deadline has its own timer.
-const suspensionTickMs = 100
+// clock stood still. So while there is a deadline the clocks are also compared this often, and with each
+// renewal. More often costs more than it gives: a look takes a fifth of a millisecond, and the deadline
+// has its own timer.
+const suspensionTickMs = 200
 const logTrimPeriodMs = 10_000
 
 export class Guard {
