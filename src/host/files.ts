@@ -83,20 +83,21 @@ export async function makeFolders(directory: string, mode: number): Promise<void
     const code = error instanceof Error && 'code' in error ? error.code : null
     if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return
     const parent = path.dirname(directory)
-    if (code !== 'ENOENT' || (await isThere(parent))) throw error
+    if (code !== 'ENOENT' || (await exists(parent))) throw error
     await makeFolders(parent, mode)
-    await mkdir(directory, { mode }).catch(async (late: unknown) => {
-      // Somebody else may have made it meanwhile.
-      if (!(await isThere(directory))) throw late
-    })
+    await makeFolders(directory, mode)
   }
 }
 
-async function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  )
+/** True when there is something of that name. @throws what keeps it from being known */
+export async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
 }
 
 /** Makes `directory` (and its parents) when missing, and sets the mode and owner of the last one. */

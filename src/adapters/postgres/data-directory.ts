@@ -1,12 +1,12 @@
 // The data directory on disk, without a server: what lies there, moving a new one into its place so that
 // a crash between two steps is made good, and the signal files that decide how a server comes up.
 
-import { chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { DataDirectory } from '../../core/server.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { DirectoryChangedError, PostgresError } from '../../ports/postgres.ts'
-import { isMissing, syncDirectory, writeFileAtomic } from '../../host/files.ts'
+import { exists, syncDirectory, writeFileAtomic } from '../../host/files.ts'
 import { isCleanShutdown, readControlData, type ControlData } from './controldata.ts'
 import type { DatabaseUser } from './database-user.ts'
 import type { NodePaths } from './options.ts'
@@ -136,15 +136,4 @@ export async function placeSignalFiles(
   }
   await rm(standbySignal, { force: true })
   await syncDirectory(dataDirectory)
-}
-
-/** True when there is something of that name. */
-export async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
 }

@@ -19,6 +19,7 @@ import type {
   ServerConfig,
   Upstream,
 } from '../../core/server.ts'
+import { exists } from '../../host/files.ts'
 import { listDirectoryProcesses, resolveDataDirectory } from '../../host/process-table.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -31,7 +32,7 @@ import {
   cleanAutoConf,
   prepareFolders,
 } from './configuration.ts'
-import { adoptStagedDirectory, exists, inspectDirectory, replaceByClone } from './data-directory.ts'
+import { adoptStagedDirectory, inspectDirectory, replaceByClone } from './data-directory.ts'
 import { keepWalFrom } from './diverged-wal.ts'
 import { EndOfWal, hasRecordAt } from './end-of-wal.ts'
 import { knock } from './gate-probe.ts'

@@ -2,10 +2,10 @@
 // hold it at all. Everything may be there already.
 
 import { createHash } from 'node:crypto'
-import { chown, copyFile, lstat, readFile, readdir, rename, stat, statfs } from 'node:fs/promises'
+import { chown, copyFile, lstat, readFile, readdir, rename, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { ensurePassFile, ensureSecrets, readSecrets } from '../../config/secrets.ts'
-import { ensureDirectory, makeFolders } from '../../host/files.ts'
+import { ensureDirectory, exists, makeFolders } from '../../host/files.ts'
 import { messageOf, PgherdError } from '../../lib/errors.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import type { ClusterPaths } from './paths.ts'
@@ -83,10 +83,7 @@ export async function assertRoom(home: string, layout: ClusterLayout): Promise<v
 
 /** The folder itself, or the first of its parents that is there. */
 async function nearestFolder(folder: string): Promise<string> {
-  const isThere = await stat(folder).then(
-    () => true,
-    () => false,
-  )
+  const isThere = await exists(folder).catch(() => false)
   return isThere || folder === path.dirname(folder) ? folder : nearestFolder(path.dirname(folder))
 }
 
