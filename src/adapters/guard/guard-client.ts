@@ -149,6 +149,11 @@ class Client implements GuardClient {
     const connection = this.#connection
     this.#connection = null
     connection?.close()
+    await this.#endGuard()
+  }
+
+  /** Whatever guard there is, and what it held. */
+  async #endGuard(): Promise<void> {
     const guardPid = await findGuard(this.#program)
     if (guardPid !== null) await killGuard(guardPid)
     await this.#cleanUp()
@@ -199,9 +204,7 @@ class Client implements GuardClient {
     if (this.isAlive()) return
     this.#connection?.close()
     if (await this.#connect()) return
-    const silentGuard = await findGuard(this.#program)
-    if (silentGuard !== null) await killGuard(silentGuard)
-    await this.#cleanUp()
+    await this.#endGuard()
     spawnGuard(this.#program)
     const giveUpAtMs = performance.now() + startGuardMs
     while (!(await this.#connect())) {
