@@ -28,9 +28,8 @@ export type SupervisorOptions = {
  * supervisor started announces nothing: it is no child of this one.
  */
 const lookMs = 2000
-const lookAtStrangersMs = 250
-/** Without word of changed files. */
-const blindLookMs = 250
+/** Where nothing would announce itself. */
+const untoldLookMs = 250
 /** The first restart is at once: an agent that is back in time costs no client anything. */
 const restartPausesMs = [0, 200, 500, 1000, 2000, 5000]
 /** An agent that ran for this long has not failed to start. */
@@ -84,20 +83,20 @@ export async function runSupervisor(
   options.log(`supervises ${options.nodes.join(', ')}`)
   while (!signal.aborted) {
     for (const child of children.values()) await look(context, child)
-    const pauseMs = untilNextLookMs([...children.values()])
-    await wake.wait(wake.isTold ? pauseMs : Math.min(pauseMs, blindLookMs))
+    await wake.wait(untilNextLookMs([...children.values()], wake.isTold))
   }
   options.log('ends; the agents stay')
 }
 
-function untilNextLookMs(children: readonly Child[]): number {
+/** @param isTold whether changes of files announce themselves */
+function untilNextLookMs(children: readonly Child[], isTold: boolean): number {
   const nowMs = performance.now()
   const waits = children.map((child) => {
-    if (child.pid !== null) return child.isOwn ? lookMs : lookAtStrangersMs
+    if (child.pid !== null) return child.isOwn ? lookMs : untoldLookMs
     const pauseMs = child.notBeforeMs - nowMs
     return pauseMs > 0 ? pauseMs : lookMs
   })
-  return Math.min(lookMs, ...waits)
+  return Math.min(isTold ? lookMs : untoldLookMs, ...waits)
 }
 
 /** Records this process as the supervisor, unless another one is alive. */
