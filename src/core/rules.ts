@@ -31,6 +31,13 @@ const stopped = ['was-primary', 'was-standby', 'half-promoted'] as const
 const empty = ['absent', 'staged'] as const
 const held = ['preparing', 'serving'] as const
 const running = ['starting', 'primary', 'hung'] as const
+/** A standby that has won its election and is to be promoted. */
+const elected = {
+  lease: 'preparing',
+  server: 'standby',
+  owner: 'me',
+  recorded: 'this-epoch',
+} as const
 
 export const rules: readonly Rule[] = [
   {
@@ -249,26 +256,14 @@ export const rules: readonly Rule[] = [
   {
     id: 'R510',
     section: 'becoming primary',
-    when: {
-      lease: 'preparing',
-      server: 'standby',
-      owner: 'me',
-      recorded: 'this-epoch',
-      promotion: 'possible',
-    },
+    when: { ...elected, promotion: 'possible' },
     decision: 'promote',
     why: 'The record names this node as owner under this epoch.',
   },
   {
     id: 'R528',
     section: 'becoming primary',
-    when: {
-      lease: 'preparing',
-      server: 'standby',
-      owner: 'me',
-      recorded: 'this-epoch',
-      promotion: 'stuck',
-    },
+    when: { ...elected, promotion: 'stuck' },
     decision: 'pass-on-promotion',
     why: 'This node is elected, but PostgreSQL cannot be prepared for its promotion here: another node gets its turn.',
   },
