@@ -34,11 +34,13 @@ function makeSecret(): string {
 
 /**
  * Makes the secrets that are missing; what is there stays.
+ * @returns whether any was missing
  * @throws the error of the file system
  */
-export async function ensureSecrets(folder: string): Promise<void> {
+export async function ensureSecrets(folder: string): Promise<boolean> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await chmod(folder, 0o700)
+  let isChanged = false
   for (const name of Object.values(files)) {
     const file = path.join(folder, name)
     const known = await readFile(file, 'utf8').catch(() => '')
@@ -46,7 +48,9 @@ export async function ensureSecrets(folder: string): Promise<void> {
     const fresh = `${file}.${String(process.pid)}`
     await writeFile(fresh, `${makeSecret()}\n`, { mode: 0o600 })
     await rename(fresh, file)
+    isChanged = true
   }
+  return isChanged
 }
 
 /** The libpq passfile for the application's role, beside the secrets. */
@@ -54,15 +58,20 @@ export function passFileIn(folder: string): string {
   return path.join(folder, 'app.pgpass')
 }
 
-/** Writes the passfile when it is missing or old. @throws PgherdError PGHERD_SECRETS */
-export async function ensurePassFile(folder: string, user: string): Promise<void> {
+/**
+ * Writes the passfile when it is missing or old.
+ * @returns whether it was
+ * @throws PgherdError PGHERD_SECRETS
+ */
+export async function ensurePassFile(folder: string, user: string): Promise<boolean> {
   const { app } = await readSecrets(folder)
   const file = passFileIn(folder)
   const line = `*:*:*:${user}:${app}\n`
-  if ((await readFile(file, 'utf8').catch(() => '')) === line) return
+  if ((await readFile(file, 'utf8').catch(() => '')) === line) return false
   const fresh = `${file}.${String(process.pid)}`
   await writeFile(fresh, line, { mode: 0o600 })
   await rename(fresh, file)
+  return true
 }
 
 /** @throws PgherdError PGHERD_SECRETS when a file is missing, empty or not readable */

@@ -1,6 +1,5 @@
 // pgherd secrets: the passwords of a cluster on several hosts, made once beside its spec file.
 
-import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { loadSpec } from '../../config/load.ts'
 import { ensurePassFile, ensureSecrets } from '../../config/secrets.ts'
@@ -36,10 +35,9 @@ export const secretsCommand: Command = {
     }
     const { spec } = await loadSpec(specFile)
     const folder = path.join(path.dirname(path.resolve(specFile)), 'secrets')
-    const before = await filesIn(folder)
-    await ensureSecrets(folder)
-    await ensurePassFile(folder, spec.postgres.user)
-    const isChanged = (await filesIn(folder)) !== before
+    const areSecretsNew = await ensureSecrets(folder)
+    const isPassFileNew = await ensurePassFile(folder, spec.postgres.user)
+    const isChanged = areSecretsNew || isPassFileNew
     if (context.isJson) {
       printJson(context, { version: 1, folder, isChanged })
       return 'done'
@@ -52,14 +50,4 @@ export const secretsCommand: Command = {
     tellNext(context.terminal, `pgherd agent --spec ${specFile} --node NAME`)
     return 'done'
   },
-}
-
-/** Which files there are: a file that is written anew is another one. Empty without the folder. */
-async function filesIn(folder: string): Promise<string> {
-  const names = await readdir(folder).catch(() => [])
-  const entries = names.toSorted().map(async (name) => {
-    const { ino } = await stat(path.join(folder, name))
-    return `${name} ${String(ino)}`
-  })
-  return (await Promise.all(entries)).join('\n')
 }
