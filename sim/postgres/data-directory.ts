@@ -36,6 +36,8 @@ export class SimDataDirectory {
   mustPass: WalEntry | null = null
   /** Superusers hold every connection, and are back after each start: pgherd cannot knock. */
   isCrowded = false
+  /** The connection over which a promotion is asked for breaks when the server is a primary. */
+  losesPromotionAnswer = false
   /** Flushes started before this do not end before it: the disk hangs. */
   hangsUntilMs = 0
 

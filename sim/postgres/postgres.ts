@@ -202,6 +202,7 @@ export class SimPostgres implements Postgres {
       for (let id = 2; id < timeline; id++) directory.historyFiles.add(id)
       server.promote()
       await this.#until(server, deadlineMs, () => server.role !== 'standby')
+      if (directory.losesPromotionAnswer) throw new PostgresError('failed', 'the connection broke')
     }
     if (server.role !== 'primary') throw new PostgresError('failed', 'the server ended')
     return directory.wal.tip.timeline

@@ -34,4 +34,21 @@ export const becomingPrimaryScenarios: readonly Scenario[] = [
       await stage.until(`${c.name} serves`, () => stage.serving() === c)
     },
   },
+  {
+    name: 'the answer to a promotion is lost',
+    about: 'A standby was promoted, and its agent learns it only by looking (I9).',
+    topology: 'three',
+    untilMs: 30_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      for (const node of [b, c]) node.directory.losesPromotionAnswer = true
+      stage.down(a)
+      await stage.until('another serves', () => [b, c].some((node) => stage.serving() === node))
+      const { storeModel } = stage.world
+      await stage.until('the events tell of the promotion', () =>
+        storeModel.readEvents(100).some((event) => event.kind === 'promoted'),
+      )
+    },
+  },
 ]

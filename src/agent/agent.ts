@@ -290,8 +290,26 @@ async function rememberFirstPromise(node: Node): Promise<void> {
   if (node.ports.localState.get().promise === null) await promiseEpoch(node, view.lease.value.epoch)
 }
 
-/** Short while something is in transition, up to the next known instant otherwise. */
+/**
+ * Short while something is in transition, up to the next known instant otherwise. Never past the
+ * deadline of a lease, the guard's of a former agent included: the loop fences then, whatever the guard
+ * does, which may be frozen.
+ */
 function waitAfter(
+  node: Node,
+  facts: Facts,
+  situation: Situation,
+  decision: DecisionKind,
+  isBusy: boolean,
+): number {
+  const quietMs = untilNextLookMs(node, facts, situation, decision, isBusy)
+  const stopByMs = facts.tenure?.stopByMs ?? facts.guardStopByMs ?? Infinity
+  if (stopByMs <= facts.nowMs) return quietMs
+  const leftMs = stopByMs - node.ports.clock.monotonicMs()
+  return Math.max(1, Math.min(quietMs, leftMs + 1))
+}
+
+function untilNextLookMs(
   node: Node,
   facts: Facts,
   situation: Situation,
@@ -303,15 +321,7 @@ function waitAfter(
   if (isBusy) return busyMs
   if (decision === 'keep-serving') {
     // A listed standby that is silent is timed; apart from that everything wakes the loop by itself.
-    // But not the deadline, when renewals fail: the loop fences then, whatever the guard does.
-    const leftMs = (facts.tenure?.stopByMs ?? facts.nowMs) - facts.nowMs
-    const quietMs = isTimingAStandby(node) ? busyMs * 4 : Math.max(500, timing.renewMs)
-    return Math.max(1, Math.min(quietMs, leftMs + 1))
-  }
-  if (situation.lease === 'unknown' || situation.lease === 'unconfirmed') {
-    // A former agent's deadline, which the guard acts on as well, unless it is frozen.
-    const leftMs = (facts.guardStopByMs ?? Infinity) - facts.nowMs
-    if (leftMs > 0) return Math.max(1, Math.min(leftMs + 1, timing.renewMs))
+    return isTimingAStandby(node) ? busyMs * 4 : Math.max(500, timing.renewMs)
   }
   if (hastyDecisions.includes(decision)) return 1
   if (decision !== 'wait' && decision !== 'keep-following') return busyMs

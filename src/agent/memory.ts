@@ -37,6 +37,12 @@ export type Memory = {
   /** Since when a seal changes the server and looks at it again and again: the loop leaves it to it. */
   sealingSinceMs: MonotonicMs | null
   promotionFailsSinceMs: MonotonicMs | null
+  /** A promotion that was asked for and that nobody was told about yet. */
+  promotion: {
+    readonly epoch: Epoch
+    readonly ruleId: string
+    readonly sinceMs: MonotonicMs
+  } | null
   gateLsn: Lsn | null
   startedBy: 'promotion' | 'restart' | null
   /**
@@ -85,6 +91,7 @@ export function emptyMemory(clock: Clock): Memory {
     election: null,
     sealingSinceMs: null,
     promotionFailsSinceMs: null,
+    promotion: null,
     gateLsn: null,
     startedBy: null,
     isListFresh: false,

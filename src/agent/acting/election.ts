@@ -210,13 +210,13 @@ export async function promote(
   action: ActionOf<'promote'>,
   decision: Decision,
 ): Promise<void> {
-  const { memory, ports, leaseHold, chronicle, self } = node
+  const { memory, ports, leaseHold } = node
   const { postgres } = dataOf(node)
   memory.stage = { state: 'promoting', detail: null }
   if (node.protections['sealed-resume'] && !isDetached(node)) {
     // Elected by a former agent of this node: whether it still has an upstream is not known.
     const { systemId } = action.record
-    await seal(node, { systemId, epoch: action.epoch, candidate: self.name })
+    await seal(node, { systemId, epoch: action.epoch, candidate: node.self.name })
     return
   }
   const startedAtMs = ports.clock.monotonicMs()
@@ -239,6 +239,7 @@ export async function promote(
     ])
     if (!memory.isShut || !isArmed) return null
     memory.promotionFailsSinceMs = null
+    memory.promotion = { epoch: action.epoch, ruleId: decision.rule.id, sinceMs: startedAtMs }
     memory.startedBy = 'promotion'
     memory.isListFresh = true
     memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn
@@ -254,22 +255,31 @@ export async function promote(
     )
     return
   }
+  tellPromotion(node, got)
   memory.directory = null
   const [history] = await Promise.all([postgres.history(got), observe(node)])
   memory.history = history
   node.reportWaker.notify()
-  const peers = dataNodesOf(node.layout).filter((peer) => peer.name !== self.name)
+  const peers = dataNodesOf(node.layout).filter((peer) => peer.name !== node.self.name)
   await postgres.ensureSlots(
     peers.map((peer) => peer.name),
     promoteMsMax,
   )
+}
+
+/** A server can be promoted although the answer was lost: whoever sees it first tells, and once. */
+function tellPromotion(node: Node, timeline: TimelineId): void {
+  const { memory, ports, chronicle, self } = node
+  const { promotion } = memory
+  if (promotion === null) return
+  memory.promotion = null
   count(node, 'promotions')
   chronicle.say({
     kind: 'promoted',
-    epoch: action.epoch,
-    ruleId: decision.rule.id,
-    message: `${self.name} was promoted to timeline ${String(got)}.`,
-    operands: { tookMs: ports.clock.monotonicMs() - startedAtMs, timeline: got },
+    epoch: promotion.epoch,
+    ruleId: promotion.ruleId,
+    message: `${self.name} was promoted to timeline ${String(timeline)}.`,
+    operands: { tookMs: ports.clock.monotonicMs() - promotion.sinceMs, timeline },
   })
 }
 
@@ -312,6 +322,7 @@ export async function proveList(
   const { memory, leaseHold, protections, layout } = node
   const { server } = memory
   if (server.kind !== 'primary') return false
+  tellPromotion(node, server.position.timeline)
   // A former agent may have promoted this server and died before it did these.
   memory.history ??= await dataOf(node).postgres.history(server.position.timeline)
   await keepSlots(node)
