@@ -93,7 +93,7 @@ export class BenchCluster {
   /** As `pgherd up`: resolves when the cluster is healthy. @returns whether there was anything to do */
   async up(): Promise<boolean> {
     const signal = AbortSignal.timeout(upMsMax)
-    const { cluster, isChanged } = await this.#runtime.up(this.#spec, () => undefined, signal)
+    const { cluster, isChanged } = await this.#runtime.up(this.#spec, null, () => undefined, signal)
     this.#cluster = cluster
     this.#password = await cluster.application.readPassword()
     await this.waitUntilHealthy(upMsMax)

@@ -1,6 +1,7 @@
-// Bundles the program into dist/: pgherd.mjs (agent and CLI) and guard.mjs (the guard process,
-// which must stay tiny because one of it lives beside every PostgreSQL). Both are built in a
-// scratch folder and renamed into place, so that a running command never reads half a file.
+// Bundles the program into dist/: pgherd.mjs (agent and CLI), guard.mjs (the guard process, which
+// must stay tiny because one of it lives beside every PostgreSQL) and dialer.mjs (the helper of
+// commands on the client host of a lab). They are built in a scratch folder and renamed into
+// place, so that a running command never reads half a file.
 import { build } from 'esbuild'
 import { mkdtemp, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -18,7 +19,11 @@ const scratch = await mkdtemp(path.join(dist, '.build-'))
 try {
   const result = await build({
     absWorkingDir: root,
-    entryPoints: { pgherd: 'src/main.ts', guard: 'src/guard/main.ts' },
+    entryPoints: {
+      pgherd: 'src/main.ts',
+      guard: 'src/guard/main.ts',
+      dialer: 'src/runtimes/lab/dialer-main.ts',
+    },
     outdir: scratch,
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -189,7 +189,9 @@ function assertFound(wanted) {
 
 /** Why the bundle must be built, or null when no source is newer than it. */
 function bundleReason() {
-  const bundles = ['pgherd.mjs', 'guard.mjs'].map((name) => path.join(root, 'dist', name))
+  const bundles = ['pgherd.mjs', 'guard.mjs', 'dialer.mjs'].map((name) =>
+    path.join(root, 'dist', name),
+  )
   if (!bundles.every((file) => existsSync(file))) return 'dist/ is not built yet'
   const builtAtMs = Math.min(...bundles.map((file) => statSync(file).mtimeMs))
   const sources = readdirSync(path.join(root, 'src'), { recursive: true, withFileTypes: true })

@@ -38,8 +38,9 @@ import type { NodeName } from './core/names.ts'
 import { allProtections } from './core/protections.ts'
 import { makeFolders } from './host/files.ts'
 import { assertPortsFree } from './runtimes/local/port-check.ts'
-import { resolveHome } from './runtimes/local/paths.ts'
+import { clusterPathsOf, resolveHome } from './runtimes/local/paths.ts'
 import { createLocalRuntime } from './runtimes/local/runtime.ts'
+import { siteOf } from './runtimes/local/site.ts'
 import { runSupervisor } from './runtimes/local/supervisor.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { messageOf, PgherdError } from './lib/errors.ts'
@@ -358,7 +359,7 @@ export function createRuntime(environment: Environment): Runtime {
     execPath: process.execPath,
     directory: bundleDirectory(),
     main: 'pgherd.mjs',
-    files: ['pgherd.mjs', 'guard.mjs'],
+    files: ['pgherd.mjs', 'guard.mjs', 'dialer.mjs'],
   }
   return createLocalRuntime({
     clock: systemClock,
@@ -367,7 +368,8 @@ export function createRuntime(environment: Environment): Runtime {
     resolveOwner: () => resolveDatabaseUser(),
     program,
     checkPrograms,
-    connect: (secret) => createStatusClient(createCaller(systemClock, createSigner(secret))),
+    connect: (secret, dial) =>
+      createStatusClient(createCaller(systemClock, createSigner(secret), dial)),
   })
 }
 
@@ -387,6 +389,16 @@ async function checkPrograms({ spec, layout }: LoadedSpec): Promise<{ postgresMa
   return { postgresMajor: binaries.version.major }
 }
 
+async function enterOf(
+  home: string,
+  cluster: string,
+  nodes: readonly string[],
+): Promise<(node: string) => readonly string[]> {
+  const paths = clusterPathsOf(home, cluster, nodes)
+  const site = siteOf(paths, (await loadSpec(paths.specFile)).layout)
+  return (node) => site.enter(node)
+}
+
 /** What `pgherd supervise` runs, which only `up` starts: words after the command's name. */
 export async function runSupervise(words: readonly string[], signal: AbortSignal): Promise<void> {
   const [, home = '', , cluster = '', ...nodes] = words
@@ -395,6 +407,7 @@ export async function runSupervise(words: readonly string[], signal: AbortSignal
       home,
       cluster,
       nodes,
+      enter: await enterOf(home, cluster, nodes),
       execPath: process.execPath,
       bundle: path.join(bundleDirectory(), 'pgherd.mjs'),
       log: (message) => {

@@ -102,6 +102,7 @@ export const testExtras = {
 export const programs: readonly string[] = [
   'src/main.ts',
   'src/guard/main.ts',
+  'src/runtimes/lab/dialer-main.ts',
   'sim/main.ts',
   'bench/failover.ts',
   'bench/overhead.ts',

@@ -8,6 +8,7 @@ import { destroyCommand } from './commands/destroy.ts'
 import { downCommand } from './commands/down.ts'
 import { eventsCommand } from './commands/events.ts'
 import { helpCommand } from './commands/help.ts'
+import { labCommands } from './commands/lab.ts'
 import { logsCommand } from './commands/logs.ts'
 import {
   nodeFreezeCommand,
@@ -49,6 +50,7 @@ export const commandTable: readonly Command[] = [
   nodeKillCommand,
   nodeFreezeCommand,
   nodeThawCommand,
+  ...labCommands,
   agentCommand,
   secretsCommand,
   completionCommand,

@@ -26,7 +26,7 @@ export type CommandOption = {
 
 export type CommandExample = { readonly line: string; readonly note: string }
 
-export type CommandGroup = 'Cluster' | 'Look' | 'Connect' | 'Change' | 'Node' | 'More'
+export type CommandGroup = 'Cluster' | 'Look' | 'Connect' | 'Change' | 'Node' | 'Lab' | 'More'
 
 export const commandGroups: readonly CommandGroup[] = [
   'Cluster',
@@ -34,6 +34,7 @@ export const commandGroups: readonly CommandGroup[] = [
   'Connect',
   'Change',
   'Node',
+  'Lab',
   'More',
 ]
 

@@ -162,6 +162,71 @@ export const setUpErrors: readonly ErrorHelp[] = [
     ],
   },
   {
+    code: 'PGHERD_LAB_ROOT',
+    reason: 'system',
+    meaning: 'A lab is made of network namespaces, which only root may make and change.',
+    remedies: [
+      'Run the command as root, as with sudo.',
+      'Leave --runtime out: the local runtime needs no root.',
+    ],
+  },
+  {
+    code: 'PGHERD_LAB_RIGHTS',
+    reason: 'system',
+    meaning: 'Root may not make network namespaces here, as in a container without the capability.',
+    remedies: ['Give the container CAP_SYS_ADMIN and CAP_NET_ADMIN, or use a virtual machine.'],
+  },
+  {
+    code: 'PGHERD_LAB_PROGRAM',
+    reason: 'system',
+    meaning: 'A program that a lab is made with is not installed.',
+    remedies: ['Debian: `apt-get install iproute2 nftables util-linux`.'],
+  },
+  {
+    code: 'PGHERD_LAB_FAILED',
+    reason: 'system',
+    meaning: 'A command that makes or changes the network of a lab failed.',
+    remedies: [
+      'Read the cause; then `pgherd destroy` removes what is left, and `pgherd up --runtime lab` begins anew.',
+    ],
+  },
+  {
+    code: 'PGHERD_LAB_NO_DELAY',
+    reason: 'system',
+    meaning: 'The kernel was built without sch_netem and cannot delay packets.',
+    remedies: ['Use `pgherd lab loss`, or a kernel that has the module.'],
+  },
+  {
+    code: 'PGHERD_LAB_ADDRESSES',
+    reason: 'configuration',
+    meaning: 'The addresses of the spec cannot be those of a lab, which is one network with IPv4.',
+    remedies: [
+      'Leave the hosts out, and the lab chooses addresses.',
+      'Give all nodes IPv4 addresses of one network of 256.',
+    ],
+  },
+  {
+    code: 'PGHERD_LAB_HOST_UNKNOWN',
+    reason: 'usage',
+    meaning: 'The lab has no host of that name, and no node of that name runs on one.',
+    remedies: ['See the hosts with `pgherd lab show`.'],
+  },
+  {
+    code: 'PGHERD_NO_LAB',
+    reason: 'configuration',
+    meaning: 'The command works on hosts of a lab, and the cluster runs elsewhere.',
+    remedies: ['Make a lab beside it: `pgherd up --runtime lab --cluster NAME`.'],
+  },
+  {
+    code: 'PGHERD_RUNTIME_FIXED',
+    reason: 'configuration',
+    meaning: 'The cluster was made in another runtime than the one that was asked for.',
+    remedies: [
+      'Give the new cluster another name, or destroy the old one first.',
+      'Leave --runtime out to go on with the one that is there.',
+    ],
+  },
+  {
     code: 'PGHERD_NOT_LOCAL',
     reason: 'configuration',
     meaning: 'The spec places nodes on hosts, but `pgherd up` runs all nodes on this machine.',

@@ -49,6 +49,52 @@ export type NodeProcesses = {
 
 export type FreezeScope = 'node' | 'agent'
 
+/** `local`: processes on this machine's loopback addresses. `lab`: on hosts made of network namespaces. */
+export type RuntimeKind = 'local' | 'lab'
+
+/** A host of a lab as it is now. */
+export type LabHostState = {
+  readonly name: string
+  readonly nodes: readonly NodeName[]
+  readonly address: string
+  /** What else is on its network card, as a virtual address. */
+  readonly extraAddresses: readonly string[]
+  readonly hasPower: boolean
+  readonly processCount: number
+  readonly isFaulty: boolean
+  /** Hosts that nothing reaches which this one sends. */
+  readonly unheardBy: readonly string[]
+  readonly lossPercent: number
+  readonly delayMs: number
+}
+
+/**
+ * What can be done to the hosts and cables of a lab. A host is named by itself or by a node on it.
+ * @throws PgherdError PGHERD_LAB_HOST_UNKNOWN, PGHERD_LAB_ROOT, PGHERD_LAB_RIGHTS, PGHERD_LAB_FAILED
+ */
+export interface Lab {
+  hosts(): Promise<readonly LabHostState[]>
+  /** Words before a program that let it run on the host. */
+  enter(host: string): readonly string[]
+  /**
+   * Nothing passes between the host and the others any more.
+   * @param from null: all other hosts
+   * @param isOneWay only what the host sends is lost
+   * @returns false when it was so already
+   */
+  cut(host: string, from: readonly string[] | null, isOneWay: boolean): Promise<boolean>
+  /** Everything passes again; with `from` null loss and delay of the host end too. */
+  heal(host: string, from: readonly string[] | null): Promise<boolean>
+  /** @param percent of its packets, in both directions, that get lost; 0 to 100 */
+  setLoss(host: string, percent: number): Promise<boolean>
+  /** @param delayMs that each of its packets takes, in both directions */
+  setDelay(host: string, delayMs: number): Promise<boolean>
+  /** The cable goes dead, every process dies, nobody is told. @returns how many processes it hit */
+  powerOff(host: string): Promise<number>
+  /** Returns when the agents of the host answer. @returns false when it had power and ran */
+  powerOn(host: string): Promise<boolean>
+}
+
 /** A cluster that has state in this runtime, running or not. */
 export interface RuntimeCluster {
   readonly layout: ClusterLayout
@@ -66,6 +112,10 @@ export interface RuntimeCluster {
     /** Reads the password, for `--show-secret` only. */
     readPassword(): Promise<string>
   }
+  /** Words before a program of a person that is to reach the addresses of the cluster. */
+  readonly clientWords: readonly string[]
+  /** Null: the nodes have no hosts of their own. */
+  readonly lab: Lab | null
   /** Processes as they are now, from pid files and /proc, agents not asked. */
   processes(): Promise<readonly NodeProcesses[]>
   isSupervised(): Promise<boolean>
@@ -118,7 +168,13 @@ export interface Runtime {
    * Makes the cluster run as the spec says and returns when every agent answers; whether the cluster
    * is healthy yet is for the caller to watch through `connect()`. Idempotent and resumable; an abort
    * leaves what was started running and resumable.
+   * @param kind null: the one that the cluster has, `local` for a new one
    * @throws PgherdError
    */
-  up(spec: LoadedSpec, onStep: StepListener, signal: AbortSignal): Promise<UpResult>
+  up(
+    spec: LoadedSpec,
+    kind: RuntimeKind | null,
+    onStep: StepListener,
+    signal: AbortSignal,
+  ): Promise<UpResult>
 }

@@ -207,6 +207,8 @@ export function makeCluster(
       passFile: '/nowhere/clusters/main/secrets/app.pgpass',
       readPassword: async () => 's3cr@t/',
     },
+    clientWords: [],
+    lab: null,
     processes: async (): Promise<readonly NodeProcesses[]> => [],
     isSupervised: async () => true,
     logFiles: async () => [],

@@ -4,6 +4,7 @@
 import { Agent, request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { randomBytes } from 'node:crypto'
+import type { Dial } from '../../host/dial.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { headerNames } from './signature.ts'
 import type { Signer } from './signature.ts'
@@ -51,11 +52,28 @@ export interface Caller {
   close(): void
 }
 
+function connectionsOver(dial: Dial | null): Agent {
+  const agent = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2 })
+  if (dial === null) return agent
+  agent.createConnection = (options, done) => {
+    const { host, port } = options as { readonly host: string; readonly port: number }
+    dial(host, port).then(
+      (socket) => done?.(null, socket),
+      (error: unknown) => done?.(error as Error, undefined as never),
+    )
+    return undefined
+  }
+  return agent
+}
+
 type RawAnswer = { readonly message: IncomingMessage; readonly body: string }
 
-/** @param signer with the cluster's secret */
-export function createCaller(clock: Clock, signer: Signer): Caller {
-  const connections = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2 })
+/**
+ * @param signer with the cluster's secret
+ * @param dial how connections are opened; null: over this machine's own network
+ */
+export function createCaller(clock: Clock, signer: Signer, dial: Dial | null = null): Caller {
+  const connections = connectionsOver(dial)
   // How far each agent's clock is from ours, learned from its answers.
   const offsetMs = new Map<string, number>()
 

@@ -115,7 +115,7 @@ export const nodeKillCommand = nodeCommand({
 
 export const nodeFreezeCommand = nodeCommand({
   verb: 'freeze',
-  summary: 'freeze a node, as a paused virtual machine or a hanging host does',
+  summary: 'freeze a node, as a paused or hanging machine does',
   description: [
     'SIGSTOP to every process of the node, or with --agent to its agent alone, which is the nastier ' +
       'case: PostgreSQL goes on, and the guard has to stop it in time.',

@@ -53,7 +53,7 @@ export const psqlCommand: Command = {
     const { user, database, passFile } = cluster.application
     const resume = context.suspendInterrupts()
     const exitCode = await runInForeground(
-      program,
+      [...cluster.clientWords, program],
       ['-h', host, '-p', String(port), '-U', user, '-d', database, ...input.rest('psql-options')],
       {
         ...context.environment,
@@ -71,11 +71,14 @@ export const psqlCommand: Command = {
 
 /** The terminal belongs to the program until it ends; Ctrl-C is its affair. */
 async function runInForeground(
-  program: string,
+  [program = '', ...words]: readonly string[],
   commandArguments: readonly string[],
   environment: Environment,
 ): Promise<number> {
-  const child = spawn(program, commandArguments, { stdio: 'inherit', env: environment })
+  const child = spawn(program, [...words, ...commandArguments], {
+    stdio: 'inherit',
+    env: environment,
+  })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => {

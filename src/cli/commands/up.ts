@@ -2,7 +2,7 @@
 
 import { type LoadedSpec, loadSpec, parseSpec } from '../../config/load.ts'
 import { PgherdError } from '../../lib/errors.ts'
-import type { Step, UpResult } from '../../runtimes/runtime.ts'
+import type { RuntimeKind, Step, UpResult } from '../../runtimes/runtime.ts'
 import type { Command } from '../command.ts'
 import { addressOf, connectionString } from '../connection.ts'
 import { type CommandContext, printJson, selectedSpec } from '../context.ts'
@@ -28,10 +28,19 @@ export const upCommand: Command = {
   arguments: [],
   options: [
     { flags: '--show-secret', description: 'print the connection string with its password' },
+    {
+      flags: '--runtime <kind>',
+      description: 'local: on this machine itself. lab: on hosts made of network namespaces (root)',
+      completes: ['local', 'lab'],
+    },
     { flags: '--timeout <time>', description: 'give up waiting for health after this (120s)' },
   ],
   examples: [
     { line: 'pgherd up', note: 'the default cluster: three data nodes, a witness, a balancer' },
+    {
+      line: 'pgherd up --runtime lab',
+      note: 'the same with real addresses, two balancers and a virtual address; needs root',
+    },
     { line: 'pgherd up --spec cluster.yaml', note: 'the cluster that the file describes' },
   ],
   exits: ['configuration', 'postgres', 'store', 'system', 'timeout', 'localState'],
@@ -40,7 +49,8 @@ export const upCommand: Command = {
     const startedAtMs = clock.monotonicMs()
     const timeoutMs = parseTimeout(input.text('timeout'))
     const spec = await specToRun(context)
-    const result = await runUp(context, spec, timeoutMs)
+    const kind = parseKind(input.text('runtime'))
+    const result = await runUp(context, spec, kind, timeoutMs)
     if (result === null) {
       context.terminal.tell('Interrupted. What was started stays, and `up` goes on from there.')
       tellNext(context.terminal, 'pgherd up', 'pgherd down')
@@ -61,6 +71,7 @@ type Result = UpResult & {
 async function runUp(
   context: CommandContext,
   spec: LoadedSpec,
+  kind: RuntimeKind | null,
   timeoutMs: number,
 ): Promise<Result | null> {
   const { services, signal, terminal } = context
@@ -68,7 +79,8 @@ async function runUp(
   const display = showSteps(terminal, () => clock.monotonicMs())
   const onStep = display.update.bind(display)
   try {
-    const result = await runtime.up(spec, (step) => onStep(asInterrupted(step, signal)), signal)
+    const tell = (step: Step): void => onStep(asInterrupted(step, signal))
+    const result = await runtime.up(spec, kind, tell, signal)
     const client = result.cluster.connect()
     const { status } = await observeCluster(result.cluster, client)
     if (status.verdict !== 'healthy' || result.isChanged) {
@@ -118,6 +130,16 @@ async function specToRun(context: CommandContext): Promise<LoadedSpec> {
     await context.services.runtime.open(null)
   }
   return parseSpec('', 'built-in defaults')
+}
+
+function parseKind(text: string | null): RuntimeKind | null {
+  if (text === null || text === 'local' || text === 'lab') return text
+  throw new PgherdError({
+    code: 'PGHERD_USAGE',
+    reason: 'usage',
+    message: `there is no runtime ${text}`,
+    hint: 'write --runtime local or --runtime lab',
+  })
 }
 
 function parseTimeout(text: string | null): number {

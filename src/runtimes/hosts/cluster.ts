@@ -41,6 +41,8 @@ export async function openHostsCluster(
       passFile: passFileIn(folder),
       readPassword: async () => (await readFile(path.join(folder, 'app.password'), 'utf8')).trim(),
     },
+    clientWords: [],
+    lab: null,
     processes: async () => [],
     isSupervised: async () => false,
     logFiles: async () => [],

@@ -3,11 +3,14 @@
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { LoadedSpec } from '../../config/load.ts'
-import type { NodeLayout } from '../../core/cluster-layout.ts'
+import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
 import { nodeIn } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { messageOf } from '../../lib/errors.ts'
-import type { NodeProcesses, RuntimeCluster, StepListener } from '../runtime.ts'
+import { createLab } from '../lab/lab.ts'
+import type { LabNetwork } from '../lab/hosts.ts'
+import { removeNetwork } from '../lab/network.ts'
+import type { Lab, NodeProcesses, RuntimeCluster, StepListener } from '../runtime.ts'
 import { lockCluster } from './command-lock.ts'
 import { killNode, processesOf, startNode, stopNode } from './node-control.ts'
 import type { NodeContext } from './node-control.ts'
@@ -16,6 +19,7 @@ import { agentAmong } from './node-processes.ts'
 import type { ProcessInfo } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
 import { freezeAll, killAll, thawAll } from './signal-node.ts'
+import { clientWords } from './site.ts'
 import { readAgentRecord, readWanted, writeWanted } from './state-files.ts'
 import { endSupervisor, ensureSupervisor, findSupervisor } from './supervision.ts'
 import { signalProcess } from '../../host/process-table.ts'
@@ -49,6 +53,8 @@ export function createLocalCluster(
       readPassword: async () =>
         (await readFile(path.join(paths.secrets, 'app.password'), 'utf8')).trim(),
     },
+    clientWords: clientWords(settings.site),
+    lab: settings.site.lab === null ? null : labOf(context, settings.site.lab, layout),
     processes: async () => {
       const isSupervised = (await findSupervisor(paths)) !== null
       return Promise.all(layout.nodes.map((node) => describeNode(paths, node, isSupervised)))
@@ -72,6 +78,18 @@ export function createLocalCluster(
     down: (onStep) => down(context, loaded, onStep),
     destroy: (onStep) => destroy(context, loaded, onStep),
   }
+}
+
+function labOf(context: NodeContext, network: LabNetwork, layout: ClusterLayout): Lab {
+  const { settings, paths } = context
+  const names = layout.nodes.map((node) => node.name)
+  return createLab(network, paths.state, {
+    cutOff: (node) => killNode(context, nodeIn(layout, node)),
+    start: async (node) => {
+      await ensureSupervisor(settings, paths, layout.cluster, names)
+      return startNode(context, layout, nodeIn(layout, node))
+    },
+  })
 }
 
 async function describeNode(
@@ -171,7 +189,8 @@ async function down(
       hasStopped ||= results.some((isChanged) => isChanged)
     }
     const hadSupervisor = await endSupervisor(settings, paths)
-    return hasStopped || hadSupervisor
+    const hadNetwork = await disconnectHosts(settings, onStep)
+    return hasStopped || hadSupervisor || hadNetwork
   } finally {
     await lock.release()
   }
@@ -213,6 +232,7 @@ async function destroy(
         }),
       ),
     )
+    await disconnectHosts(settings, onStep)
     await step(onStep, 'remove', 'files', async () => {
       // Nothing may be left that writes there, whatever node it was of.
       await killAll(paths.directory)
@@ -224,6 +244,16 @@ async function destroy(
   } finally {
     await lock.release()
   }
+}
+
+/** Removes the network of a lab. @returns whether there was one */
+async function disconnectHosts({ site }: LocalSettings, onStep: StepListener): Promise<boolean> {
+  const { lab } = site
+  if (lab === null) return false
+  return step(onStep, 'network', 'network', async () => {
+    const count = await removeNetwork(lab.prefix)
+    return { isChanged: count > 0, detail: count > 0 ? 'removed' : 'was gone' }
+  })
 }
 
 async function removeIfEmpty(folder: string): Promise<void> {

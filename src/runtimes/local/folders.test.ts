@@ -15,6 +15,7 @@ import {
 import { clusterPathsOf } from './paths.ts'
 import type { ClusterPaths } from './paths.ts'
 import type { LocalSettings } from './settings.ts'
+import { thisMachine } from './site.ts'
 
 let home: string
 let settings: LocalSettings
@@ -30,6 +31,7 @@ beforeEach(async () => {
     home,
     isHomeOurs: false,
     owner: null,
+    site: thisMachine,
     program: {
       execPath: process.execPath,
       directory: program,

@@ -28,7 +28,9 @@ export async function ensureFolders(
   paths: ClusterPaths,
   nodes: readonly string[],
 ): Promise<void> {
-  const { owner } = settings
+  const { owner, site } = settings
+  // In a lab the folders belong to root, and the database user has to get through to what is its own.
+  const closed = site.lab === null ? 0o700 : 0o755
   try {
     await makeFolders(settings.home, 0o755)
     await ensureDirectory(paths.directory, 0o755, owner)
@@ -37,9 +39,9 @@ export async function ensureFolders(
     await ensureDirectory(path.dirname(paths.nodeDirectory('any')), 0o755, owner)
     await ensureRunFolder(settings, paths)
     for (const node of nodes) {
-      await ensureDirectory(paths.nodeDirectory(node), 0o700, owner)
+      await ensureDirectory(paths.nodeDirectory(node), closed, owner)
       await ensureDirectory(paths.nodeLogs(node), 0o750, owner)
-      await ensureDirectory(paths.socketDirectory(node), 0o700, owner)
+      await ensureDirectory(paths.socketDirectory(node), closed, owner)
     }
   } catch (error) {
     throw explainDiskError(error, paths.directory)

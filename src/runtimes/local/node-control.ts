@@ -50,7 +50,7 @@ export async function startNode(
     await untilAnswering(context, node, wanted.generation, signal)
     return wasThawed
   }
-  assertPortsFree(layout, node, paths.nodeDirectory(node.name))
+  if (settings.site.lab === null) assertPortsFree(layout, node, paths.nodeDirectory(node.name))
   const wish = await writeWanted(paths.wantedFile(node.name), 'running', settings.owner)
   await untilAnswering(context, node, wish.generation, signal)
   return true

@@ -54,6 +54,8 @@ export type ClusterPaths = {
   readonly supervisorFile: string
   /** Exists while a command changes the cluster; left behind by one that was killed. */
   readonly changeMark: string
+  /** Exists when the nodes run on the hosts of a lab. */
+  readonly labMark: string
   /** Sockets; elsewhere when the path would be too long. */
   readonly run: string
   nodeDirectory(node: string): string
@@ -89,6 +91,7 @@ export function clusterPathsOf(
     supervisorLog: inCluster('logs', 'supervisor.log'),
     supervisorFile: inCluster('state', 'supervisor.json'),
     changeMark: inCluster('state', 'changing'),
+    labMark: inCluster('state', 'lab'),
     run,
     nodeDirectory,
     nodeLogs: (node) => path.join(nodeDirectory(node), 'logs'),

@@ -2,50 +2,90 @@
 
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import path from 'node:path'
 import { closest } from '../../config/closest.ts'
 import { loadSpec } from '../../config/load.ts'
 import { readSecrets } from '../../config/secrets.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
-import { isMissing } from '../../host/files.ts'
+import { exists, isMissing } from '../../host/files.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import { hasSecretsBeside, openHostsCluster } from '../hosts/cluster.ts'
-import type { ClusterSummary, Runtime, RuntimeCluster } from '../runtime.ts'
+import { createDialer } from '../lab/dialer.ts'
+import { labSpecOf } from '../lab/lab-spec.ts'
+import { assertRoot } from '../lab/network.ts'
+import type { ClusterSummary, Runtime, RuntimeCluster, RuntimeKind } from '../runtime.ts'
 import { createLocalCluster } from './cluster.ts'
 import { explainDiskError } from './folders.ts'
 import { portsOfNode } from './port-check.ts'
 import { clusterPathsOf } from './paths.ts'
+import type { ClusterPaths } from './paths.ts'
 import type { LocalOptions, LocalSettings } from './settings.ts'
+import { clientWords, labSite, siteOf } from './site.ts'
+import type { Site } from './site.ts'
 import { findSupervisor } from './supervision.ts'
 import { up } from './up.ts'
 
 /** The runtime over everything in `options.home`. Nothing is read or made before a verb is called. */
 export function createLocalRuntime(options: LocalOptions): Runtime {
-  const resolve = async (): Promise<LocalSettings> => ({
-    ...options,
-    owner: await options.resolveOwner(),
-  })
   return {
     clusters: () => listClusters(options.home),
-    open: async (name) => openCluster(await resolve(), await chooseCluster(options.home, name)),
+    open: async (name) => openCluster(options, await chooseCluster(options.home, name)),
     openSpec: async (specFile) => {
       const loaded = await loadSpec(specFile)
       const name = loaded.layout.cluster
       const isHere = isClusterFolder(options.home, name)
       if (isHere || !hasSecretsBeside(specFile)) {
-        return openCluster(await resolve(), await chooseCluster(options.home, name))
+        return openCluster(options, await chooseCluster(options.home, name))
       }
-      return openHostsCluster(specFile, loaded, (secret) => options.connect(secret))
+      return openHostsCluster(specFile, loaded, (secret) => options.connect(secret, null))
     },
-    up: async (spec, onStep, signal) => {
+    up: async (wanted, kind, onStep, signal) => {
+      const paths = pathsOf(options.home, wanted.layout)
+      const isLab = await isLabWanted(paths, kind)
+      const spec = isLab ? labSpecOf(wanted) : wanted
+      if (isLab) assertRoot()
+      const site = isLab ? labSite(paths.directory, spec.layout) : siteOf(paths, spec.layout)
       const others = (await listClusters(options.home)).filter(
         (each) => each.name !== spec.layout.cluster,
       )
       const ports = new Set(
         others.flatMap(({ layout }) => (layout === null ? [] : portsOfCluster(layout))),
       )
-      return up(await resolve(), spec, ports, onStep, signal)
+      return up(await settingsFor(options, site), spec, ports, onStep, signal)
     },
   }
+}
+
+function pathsOf(home: string, layout: ClusterLayout): ClusterPaths {
+  const names = layout.nodes.map((node) => node.name)
+  return clusterPathsOf(home, layout.cluster, names)
+}
+
+async function settingsFor(options: LocalOptions, site: Site): Promise<LocalSettings> {
+  const { execPath, directory } = options.program
+  const helper = path.join(directory, 'dialer.mjs')
+  const dial = site.lab === null ? null : createDialer(clientWords(site), execPath, helper)
+  return {
+    ...options,
+    site,
+    connect: (secret) => options.connect(secret, dial),
+    // Agents in a lab run as root, as on hosts, and step down for what must not.
+    owner: site.lab === null ? await options.resolveOwner() : null,
+  }
+}
+
+/** @throws PgherdError PGHERD_RUNTIME_FIXED when the cluster is there and runs otherwise */
+async function isLabWanted(paths: ClusterPaths, kind: RuntimeKind | null): Promise<boolean> {
+  const isLab = await exists(paths.labMark)
+  if (kind === null || !(await exists(paths.specFile))) return kind === 'lab' || isLab
+  if (isLab === (kind === 'lab')) return isLab
+  throw new PgherdError({
+    code: 'PGHERD_RUNTIME_FIXED',
+    reason: 'configuration',
+    message: `cluster ${path.basename(paths.directory)} is there already, in the runtime ${isLab ? 'lab' : 'local'}`,
+    because: 'a cluster stays in the runtime that it was made in',
+    hint: 'give the new one another name with --cluster, or remove the old one with: pgherd destroy',
+  })
 }
 
 async function listClusters(home: string): Promise<readonly ClusterSummary[]> {
@@ -95,12 +135,12 @@ async function chooseCluster(home: string, name: string | null): Promise<string>
   return only
 }
 
-async function openCluster(settings: LocalSettings, name: string): Promise<RuntimeCluster> {
-  const { specFile } = clusterPathsOf(settings.home, name, [])
-  if (!existsSync(specFile)) throw incomplete(settings.home, name)
+async function openCluster(options: LocalOptions, name: string): Promise<RuntimeCluster> {
+  const { specFile } = clusterPathsOf(options.home, name, [])
+  if (!existsSync(specFile)) throw incomplete(options.home, name)
   const loaded = await loadSpec(specFile)
-  const nodes = loaded.layout.nodes.map((node) => node.name)
-  const paths = clusterPathsOf(settings.home, name, nodes)
+  const paths = pathsOf(options.home, loaded.layout)
+  const settings = await settingsFor(options, siteOf(paths, loaded.layout))
   const secrets = await readSecrets(paths.secrets)
   return createLocalCluster(settings, paths, loaded, secrets.api)
 }

@@ -1,9 +1,11 @@
 // What the local runtime is given by the composition root.
 
 import type { LoadedSpec } from '../../config/load.ts'
+import type { Dial } from '../../host/dial.ts'
 import type { FileOwner } from '../../host/files.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { StatusClient } from '../../ports/status-client.ts'
+import type { Site } from './site.ts'
 
 /** As root everything of a cluster runs as and belongs to this user. */
 export type ClusterOwner = FileOwner & { readonly name: string }
@@ -14,8 +16,9 @@ export type LocalSettings = {
   readonly home: string
   /** The home is the default one, which we made: it goes with its last cluster. */
   readonly isHomeOurs: boolean
-  /** Null: everything runs as ourselves. */
+  /** Null: everything runs as ourselves, which in a lab is root, as on hosts. */
   readonly owner: ClusterOwner | null
+  readonly site: Site
   readonly program: {
     /** Node itself. */
     readonly execPath: string
@@ -34,8 +37,13 @@ export type LocalSettings = {
   connect(secret: string): StatusClient
 }
 
-/** The settings as the composition root has them: who owns the files is looked up when needed. */
-export type LocalOptions = Omit<LocalSettings, 'owner'> & {
+/** The settings as the composition root has them, before it is known which cluster they are for. */
+export type LocalOptions = Omit<LocalSettings, 'owner' | 'site' | 'connect'> & {
+  /**
+   * A client of agents that know `secret`.
+   * @param dial how to reach them; null: over this machine's own network
+   */
+  connect(secret: string, dial: Dial | null): StatusClient
   /** @throws PgherdError when we are root and there is nobody else to run as */
   resolveOwner(): Promise<ClusterOwner | null>
 }

@@ -56,6 +56,7 @@ function supervise(): { stop(): Promise<void> } {
       home,
       cluster: 'c',
       nodes,
+      enter: () => [],
       execPath: process.execPath,
       bundle: path.join(home, 'agent.mjs'),
       log: (message) => logged.push(message),

@@ -17,6 +17,8 @@ export type SupervisorOptions = {
   readonly home: string
   readonly cluster: string
   readonly nodes: readonly string[]
+  /** Words before a program that let it run where the node runs. */
+  readonly enter: (node: string) => readonly string[]
   /** The program that runs an agent: node's own path and the bundle. */
   readonly execPath: string
   readonly bundle: string
@@ -160,9 +162,11 @@ async function start({ paths, options, wake }: Context, child: Child): Promise<v
   mkdirSync(paths.nodeLogs(node), { recursive: true, mode: 0o750 })
   const output = openSync(paths.agentOutput(node), 'a', 0o640)
   try {
+    const [program, ...words] = [...options.enter(node), options.execPath]
     const agent = spawn(
-      options.execPath,
+      program,
       [
+        ...words,
         ...agentNodeFlags,
         options.bundle,
         'agent',

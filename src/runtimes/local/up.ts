@@ -24,6 +24,8 @@ import {
   ensureSecretFiles,
   explainDiskError,
 } from './folders.ts'
+import { faultsFileIn, restoreFaults } from '../lab/lab.ts'
+import { ensureNetwork } from '../lab/network.ts'
 import { listeningPorts } from '../../host/listening-ports.ts'
 import { listProcesses } from '../../host/process-info.ts'
 import { assertPortsFree } from './port-check.ts'
@@ -49,7 +51,7 @@ export async function up(
   onStep: StepListener,
   signal: AbortSignal,
 ): Promise<UpResult> {
-  assertLocal(wanted)
+  if (settings.site.lab === null) assertLocal(wanted)
   const { cluster } = wanted.layout
   const names = wanted.layout.nodes.map((node) => node.name)
   const paths = clusterPathsOf(settings.home, cluster, names)
@@ -65,13 +67,15 @@ export async function up(
       return { isChanged: isNew, detail: isNew ? `made ${paths.directory}` : paths.directory }
     })
     signal.throwIfAborted()
+    const isConnected = await connectHosts(settings, paths, onStep)
     const { loaded, apiSecret } = prepared
     const context: NodeContext = { settings, paths, client: settings.connect(apiSecret) }
     const isRun = await runNodes(context, loaded.layout, prepared.restart, onStep, signal)
     await rm(paths.changeMark, { force: true })
     return {
       cluster: createLocalCluster(settings, paths, loaded, apiSecret),
-      isChanged: isPrepared || isRun || prepared.restart !== null || prepared.wasCutShort,
+      isChanged:
+        isPrepared || isConnected || isRun || prepared.restart !== null || prepared.wasCutShort,
       notes,
     }
   } finally {
@@ -101,7 +105,7 @@ async function prepare(
   // What is in the way of a new cluster is found before anything of it is made.
   const loaded =
     running === null
-      ? choosePorts(paths, wanted, portsOfOthers, notes)
+      ? choosePorts(settings, paths, wanted, portsOfOthers, notes)
       : keepChosen(running, wanted)
   if (running === null) await assertRoom(settings.home, wanted.layout)
   await ensureFolders(settings, paths, names)
@@ -112,6 +116,7 @@ async function prepare(
   try {
     await writeFileAtomic(paths.changeMark, 'up\n', { mode: 0o644, owner: settings.owner })
     const { user } = loaded.spec.postgres
+    if (settings.site.lab !== null) await writeFileAtomic(paths.labMark, 'lab\n', { mode: 0o644 })
     const apiSecret = await ensureSecretFiles(settings, paths, user, running === null)
     const program = await ensureProgram(settings, paths)
     if (change === null || change.kind === 'settings') await writeSpec(settings, paths, loaded)
@@ -126,6 +131,24 @@ async function prepare(
   } catch (error) {
     throw explainDiskError(error, paths.directory)
   }
+}
+
+/** Makes the network of a lab when it is not there. @returns whether it was not */
+async function connectHosts(
+  { site }: LocalSettings,
+  paths: ClusterPaths,
+  onStep: StepListener,
+): Promise<boolean> {
+  const { lab } = site
+  if (lab === null) return false
+  return step(onStep, 'network', 'network', async () => {
+    const isChanged = await ensureNetwork(lab)
+    // Hosts that are made anew have power and whole cables.
+    if (isChanged) await rm(faultsFileIn(paths.state), { force: true })
+    await restoreFaults(lab, paths.state)
+    const count = `${String(lab.hosts.length)} hosts on a switch of their own`
+    return { isChanged, detail: count }
+  })
 }
 
 async function writeSpec(
@@ -157,11 +180,14 @@ async function readRunningSpec(paths: ClusterPaths): Promise<LoadedSpec | null> 
  * be free; others are chosen among the free ones.
  */
 function choosePorts(
+  { site }: LocalSettings,
   paths: ClusterPaths,
   wanted: LoadedSpec,
   portsOfOthers: ReadonlySet<number>,
   notes: string[],
 ): LoadedSpec {
+  // Hosts of their own are as empty as they were made.
+  if (site.lab !== null) return withAssigned(wanted, assignPorts(wanted.spec))
   const listening = listeningPorts()
   const usual = assignPorts(wanted.spec)
   const isNamed = wanted.spec.basePort !== defaults.basePort

@@ -1,0 +1,338 @@
+// pgherd lab …: what a person does to hosts and cables, on hosts that are namespaces of this machine.
+
+import { spawn } from 'node:child_process'
+import type { ExitReason } from '../../lib/errors.ts'
+import { PgherdError } from '../../lib/errors.ts'
+import type { Lab, LabHostState } from '../../runtimes/runtime.ts'
+import type { Command, CommandArgument, CommandInput, CommandOption } from '../command.ts'
+import { type CommandContext, openCluster, printJson } from '../context.ts'
+import { tellNext } from '../next-line.ts'
+import { parseDuration, renderDuration } from '../render-quantity.ts'
+import { renderTable } from '../render-table.ts'
+
+const exits: readonly ExitReason[] = ['configuration', 'system', 'timeout']
+
+const hostArgument: CommandArgument = {
+  name: 'host',
+  description: 'name of the host, or of a node on it; `client` is where applications are',
+  isRequired: true,
+  completes: 'node',
+}
+
+type Deed = { readonly isChanged: boolean; readonly message: string }
+
+type Verb = {
+  readonly verb: string
+  readonly summary: string
+  readonly description: readonly string[]
+  readonly arguments?: readonly CommandArgument[]
+  readonly options?: readonly CommandOption[]
+  readonly example: { readonly line: string; readonly note: string }
+  readonly next: (host: string) => readonly [string, string?]
+  readonly act: (lab: Lab, host: string, input: CommandInput) => Promise<Deed>
+}
+
+function labCommand(verb: Verb): Command {
+  return {
+    name: `lab ${verb.verb}`,
+    group: 'Lab',
+    summary: verb.summary,
+    description: verb.description,
+    arguments: [hostArgument, ...(verb.arguments ?? [])],
+    options: verb.options ?? [],
+    examples: [verb.example],
+    exits,
+    run: async (context, input) => {
+      const { clock } = context.services
+      const { cluster, lab } = await openLab(context)
+      const host = input.argument('host') ?? ''
+      const startedAtMs = clock.monotonicMs()
+      const deed = await verb.act(lab, host, input)
+      const tookMs = Math.round(clock.monotonicMs() - startedAtMs)
+      if (context.isJson) {
+        printJson(context, { version: 1, cluster, host, ...deed, tookMs })
+        return 'done'
+      }
+      const { messageStyle: style } = context.terminal
+      const took = deed.isChanged ? ` (${renderDuration(tookMs)})` : ''
+      context.terminal.tell(`${style.good(style.symbols.done)} ${deed.message}${took}`)
+      tellNext(context.terminal, ...verb.next(host))
+      return 'done'
+    },
+  }
+}
+
+const fromOption: CommandOption = {
+  flags: '--from <hosts>',
+  description: 'only between the host and these, with commas between them',
+  completes: 'node',
+}
+
+export const labCutCommand = labCommand({
+  verb: 'cut',
+  summary: 'let nothing pass between a host and others',
+  description: [
+    'As a failed switch port or a firewall rule does: packets vanish, nobody is told, the link stays up. ' +
+      'Without --from the host is cut off from everything, the client included.',
+  ],
+  options: [
+    fromOption,
+    { flags: '--one-way', description: 'only what the host sends is lost; it hears the others' },
+  ],
+  example: { line: 'pgherd lab cut pg-0', note: 'the primary is alone with its clients gone' },
+  next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
+  act: async (lab, host, input) => {
+    const from = hostsOf(input)
+    const isOneWay = input.isSet('one-way')
+    const isChanged = await lab.cut(host, from, isOneWay)
+    const whom = from === null ? 'everybody' : from.join(', ')
+    const what = isOneWay
+      ? `nothing that ${host} sends reaches ${whom}`
+      : `${host} is cut off from ${whom}`
+    return { isChanged, message: isChanged ? what : `${what}, as before` }
+  },
+})
+
+export const labHealCommand = labCommand({
+  verb: 'heal',
+  summary: 'let everything pass again',
+  description: [
+    'Ends what `lab cut` did; without --from also loss and delay of the host. Power is another matter.',
+  ],
+  options: [fromOption],
+  example: { line: 'pgherd lab heal pg-0', note: 'it finds out who is primary now, and follows' },
+  next: () => ['pgherd status', 'pgherd lab show'],
+  act: async (lab, host, input) => {
+    const isChanged = await lab.heal(host, hostsOf(input))
+    return {
+      isChanged,
+      message: isChanged ? `${host} is connected again` : `${host} was not cut off`,
+    }
+  },
+})
+
+export const labPowerOffCommand = labCommand({
+  verb: 'power-off',
+  summary: 'pull the plug of a host',
+  description: [
+    'The cable goes dead first and every process is killed after it, so that nobody gets so much as a ' +
+      'reset. The disk stays. The host stays off until `lab power-on`.',
+  ],
+  example: {
+    line: 'pgherd lab power-off lb-0',
+    note: 'the virtual address moves to the other balancer',
+  },
+  next: (host) => ['pgherd status', `pgherd lab power-on ${host}`],
+  act: async (lab, host) => {
+    const count = await lab.powerOff(host)
+    return {
+      isChanged: count > 0,
+      message: `${host} has no power${count > 0 ? `: ${String(count)} processes gone` : ''}`,
+    }
+  },
+})
+
+export const labPowerOnCommand = labCommand({
+  verb: 'power-on',
+  summary: 'give a host its power back',
+  description: ['Starts the agents of the host, as its boot would, and returns when they answer.'],
+  example: { line: 'pgherd lab power-on lb-0', note: 'it comes back without taking the address' },
+  next: () => ['pgherd status', 'pgherd lab show'],
+  act: async (lab, host) => {
+    const isChanged = await lab.powerOn(host)
+    return { isChanged, message: isChanged ? `${host} runs` : `${host} had power and ran already` }
+  },
+})
+
+export const labLossCommand = labCommand({
+  verb: 'loss',
+  summary: 'let a share of the packets of a host get lost',
+  description: ['In both directions, at random. 0 ends it, and so does `lab heal`.'],
+  arguments: [{ name: 'percent', description: '0 to 100, as 5 or 0.5', isRequired: true }],
+  example: { line: 'pgherd lab loss pg-1 10', note: 'every tenth packet of pg-1 is lost' },
+  next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
+  act: async (lab, host, input) => {
+    const percent = parsePercent(input.argument('percent') ?? '')
+    const isChanged = await lab.setLoss(host, percent)
+    return { isChanged, message: `${host} loses ${String(percent)} % of its packets` }
+  },
+})
+
+export const labDelayCommand = labCommand({
+  verb: 'delay',
+  summary: 'let every packet of a host take longer',
+  description: [
+    'In both directions, so that an answer takes twice as long. 0 ends it, and so does `lab heal`. The ' +
+      'kernel needs its module sch_netem.',
+  ],
+  arguments: [{ name: 'time', description: 'as 20ms', isRequired: true }],
+  example: { line: 'pgherd lab delay pg-1 20ms', note: 'pg-1 is 20 ms away' },
+  next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
+  act: async (lab, host, input) => {
+    const delayMs = parseDelay(input.argument('time') ?? '')
+    const isChanged = await lab.setDelay(host, delayMs)
+    return { isChanged, message: `packets of ${host} take ${renderDuration(delayMs)} longer` }
+  },
+})
+
+export const labShowCommand: Command = {
+  name: 'lab show',
+  group: 'Lab',
+  summary: 'list the hosts of the lab, and what is wrong with them',
+  description: ['Shows the addresses that each host has now, the virtual one too, power and cuts.'],
+  arguments: [],
+  options: [],
+  examples: [{ line: 'pgherd lab show', note: 'where is the virtual address?' }],
+  exits,
+  run: async (context) => {
+    const { cluster, lab } = await openLab(context)
+    const hosts = await lab.hosts()
+    if (context.isJson) {
+      printJson(context, { version: 1, cluster, hosts })
+      return 'done'
+    }
+    const { terminal } = context
+    const rows = hosts.map((host) => [
+      host.name,
+      host.nodes.join(', ') || '–',
+      [host.address, ...host.extraAddresses].join(', '),
+      host.hasPower ? 'on' : 'off',
+      String(host.processCount),
+      troubleOf(host, hosts.length),
+    ])
+    const header = ['Host', 'Nodes', 'Addresses', 'Power', 'Processes', 'Network']
+    const columns = header.map((title) => ({ title }))
+    terminal.print(...renderTable(columns, rows, terminal.width, terminal.style))
+    return 'done'
+  },
+}
+
+export const labExecCommand: Command = {
+  name: 'lab exec',
+  group: 'Lab',
+  summary: 'run a program on a host of the lab',
+  description: ['The program sees the network of that host and the files of this machine.'],
+  arguments: [
+    hostArgument,
+    {
+      name: 'command',
+      description: 'program and its words; write -- before it',
+      isRequired: true,
+      isVariadic: true,
+    },
+  ],
+  options: [],
+  takesForeignOptions: true,
+  examples: [
+    {
+      line: 'pgherd lab exec client -- ping -c 3 10.77.0.100',
+      note: 'from where applications are',
+    },
+  ],
+  exits,
+  run: async (context, input) => {
+    const { lab } = await openLab(context)
+    const words = input.rest('command')
+    return runOn(context, lab, input.argument('host') ?? '', words)
+  },
+}
+
+export const labShellCommand: Command = {
+  name: 'lab shell',
+  group: 'Lab',
+  summary: 'open a shell on a host of the lab',
+  description: ['It sees the network of that host and the files of this machine.'],
+  arguments: [hostArgument],
+  options: [],
+  examples: [{ line: 'pgherd lab shell lb-0', note: 'then: ip address; ss -tn' }],
+  exits,
+  run: async (context, input) => {
+    const { lab } = await openLab(context)
+    const shell = context.environment['SHELL'] ?? '/bin/sh'
+    return runOn(context, lab, input.argument('host') ?? '', [shell])
+  },
+}
+
+export const labCommands: readonly Command[] = [
+  labShowCommand,
+  labCutCommand,
+  labHealCommand,
+  labPowerOffCommand,
+  labPowerOnCommand,
+  labLossCommand,
+  labDelayCommand,
+  labShellCommand,
+  labExecCommand,
+]
+
+async function openLab(context: CommandContext): Promise<{ cluster: string; lab: Lab }> {
+  const { layout, lab } = await openCluster(context)
+  if (lab !== null) return { cluster: layout.cluster, lab }
+  throw new PgherdError({
+    code: 'PGHERD_NO_LAB',
+    reason: 'configuration',
+    message: `cluster ${layout.cluster} does not run in a lab`,
+    because: 'its nodes have no hosts and cables of their own',
+    hint: 'make one beside it with: pgherd up --runtime lab --cluster NAME',
+  })
+}
+
+/** The program's own exit code tells how it went; any failure ends with one of ours. */
+async function runOn(
+  context: CommandContext,
+  lab: Lab,
+  host: string,
+  words: readonly string[],
+): Promise<ExitReason> {
+  const [program = '', ...rest] = [...lab.enter(host), ...words]
+  const resume = context.suspendInterrupts()
+  const child = spawn(program, rest, {
+    stdio: 'inherit',
+    env: { ...context.environment, PGHERD_LAB_HOST: host },
+  })
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (exitCode, signal) => resolve(exitCode ?? (signal === null ? 1 : 128)))
+  })
+  resume()
+  return code === 0 ? 'done' : 'system'
+}
+
+function troubleOf(host: LabHostState, hostCount: number): string {
+  const { unheardBy, lossPercent, delayMs } = host
+  const cut =
+    unheardBy.length >= hostCount - 1 ? 'nobody hears it' : `unheard by ${unheardBy.join(', ')}`
+  return (
+    [
+      unheardBy.length > 0 ? cut : null,
+      lossPercent > 0 ? `loses ${String(lossPercent)} %` : null,
+      delayMs > 0 ? `${renderDuration(delayMs)} late` : null,
+    ]
+      .filter((each) => each !== null)
+      .join(', ') || 'ok'
+  )
+}
+
+function hostsOf(input: CommandInput): readonly string[] | null {
+  const text = input.text('from')
+  if (text === null) return null
+  const hosts = text.split(',').filter((name) => name !== '')
+  if (hosts.length > 0) return hosts
+  throw badUsage('--from names no host', 'write --from pg-1 or --from pg-1,pg-2')
+}
+
+function parsePercent(text: string): number {
+  const percent = Number(text.replace(/%$/, ''))
+  if (text !== '' && percent >= 0 && percent <= 100) return percent
+  throw badUsage(`${text} is no percentage`, 'write a number from 0 to 100, as 5')
+}
+
+function parseDelay(text: string): number {
+  const delayMs = text === '0' ? 0 : parseDuration(text)
+  if (delayMs !== null && delayMs <= 10_000) return delayMs
+  throw badUsage(`${text} is no delay`, 'write a time up to 10s, as 20ms')
+}
+
+function badUsage(message: string, hint: string): PgherdError {
+  return new PgherdError({ code: 'PGHERD_USAGE', reason: 'usage', message, hint })
+}

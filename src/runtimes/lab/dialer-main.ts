@@ -1,0 +1,19 @@
+// The helper on the client host of a lab: opens the connections that it is asked for and hands them over.
+// It ends with the process that started it.
+
+import { connect } from 'node:net'
+import type { DialAnswer, DialRequest } from './dialer.ts'
+
+process.on('message', (request: DialRequest) => {
+  const socket = connect({ host: request.host, port: request.port })
+  const answer = (error: string | null): DialAnswer => ({ id: request.id, error })
+  socket.once('connect', () => {
+    // What the other end says first belongs to the new owner.
+    socket.pause()
+    process.send?.(answer(null), socket)
+  })
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    process.send?.(answer(error.code ?? error.message))
+  })
+})
+process.on('disconnect', () => process.exit())
