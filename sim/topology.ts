@@ -63,6 +63,8 @@ export function layoutOf(
       ),
     ],
     endpoints: { write: null, read: null },
+    balancerPorts: null,
+    vip: null,
   }
 }
 

@@ -8,6 +8,7 @@ import type { SpecPath, SpecProblem } from './problems.ts'
 import { ownedParameters } from './schema.ts'
 import type { ClusterSpec } from './schema.ts'
 import { defaults } from './defaults.ts'
+import { familyOf, isInNetworkOf, isSameAddress, isUsableAddress, parseVip } from './vip.ts'
 import { chooseVoters } from './voters.ts'
 
 const voterCountMax = 7
@@ -76,12 +77,25 @@ function duplicatePorts(document: SpecDocument): SpecProblem[] {
   for (const [index, node] of nodes.entries()) {
     for (const key of portKeys) see(['nodes', index, key], node['host'], node[key])
   }
-  const balancer = nodes.find((node) => node['role'] === 'balancer')
-  for (const kind of ['write', 'read'] as const) {
-    const path = ['endpoints', kind, 'port']
-    see(path, balancer?.['host'], document.at(path))
+  const balancerPorts = [
+    ['endpoints', 'write', 'port'],
+    ['endpoints', 'read', 'port'],
+    ['balancer', 'statsPort'],
+    ['balancer', 'healthPort'],
+  ]
+  for (const path of balancerPorts) {
+    for (const host of balancerHosts(nodes)) see(path, host, document.at(path))
   }
   return problems
+}
+
+/** One host of each machine that has a balancer; the default one when the spec names no nodes. */
+function balancerHosts(nodes: readonly RawNode[]): readonly string[] {
+  const hosts = nodes
+    .filter((node) => node['role'] === 'balancer')
+    .map(({ host }) => (typeof host === 'string' ? host : defaults.host))
+  const byMachine = new Map(hosts.map((host) => [machineOf(host), host]))
+  return byMachine.size === 0 ? [defaults.host] : [...byMachine.values()]
 }
 
 function sameText(document: SpecDocument, path: SpecPath, port: number, earlier: SpecPath): string {
@@ -106,6 +120,7 @@ function rulesOf(spec: ClusterSpec): readonly Finding[] {
     ...clusterRules(spec),
     ...voterRules(spec),
     ...addressRules(spec),
+    ...vipRules(spec),
     ...postgresRules(spec),
   ]
 }
@@ -116,6 +131,12 @@ function nodeRules(node: ClusterSpec['nodes'][number], index: number): readonly 
     findings.push([
       ['nodes', index, 'postgresPort'],
       `${node.name} is a ${node.role} and runs no PostgreSQL: leave postgresPort out`,
+    ])
+  }
+  if (node.role !== 'balancer' && node.interface !== undefined) {
+    findings.push([
+      ['nodes', index, 'interface'],
+      `${node.name} is a ${node.role} node and never has the VIP: leave interface out`,
     ])
   }
   if (node.role !== 'data' && node.noFailover) {
@@ -208,6 +229,45 @@ function addressRules(spec: ClusterSpec): readonly Finding[] {
       findings.push([
         ['endpoints', kind],
         `endpoints.${kind} needs a node with role balancer to serve it`,
+      ])
+    }
+  }
+  return findings
+}
+
+function vipRules(spec: ClusterSpec): readonly Finding[] {
+  const vip = spec.balancer.vip === null ? null : parseVip(spec.balancer.vip)
+  if (vip === null) return []
+  const place = ['balancer', 'vip']
+  const text = `balancer.vip ${vip.address}/${String(vip.prefixLength)}`
+  const findings: Finding[] = []
+  const balancers = spec.nodes.filter((node) => node.role === 'balancer')
+  if (balancers.length === 0) findings.push([place, `${text} needs a node with role balancer`])
+  if (isLoopback(vip.address)) findings.push([place, `${text} is reached by no other machine`])
+  else if (!isUsableAddress(vip)) {
+    findings.push([place, `${text} is the network or everybody in it: choose a free address of it`])
+  }
+  const owner = spec.nodes.find((node) => isSameAddress(node.host, vip.address))
+  if (owner !== undefined) {
+    findings.push([
+      place,
+      `${text} is the address of ${owner.name}: choose one that nobody in the network has`,
+    ])
+  }
+  for (const node of balancers) {
+    const family = familyOf(node.host)
+    if (node.name === owner?.name) continue
+    if (isLoopback(node.host)) {
+      findings.push([
+        place,
+        `${text} cannot be shared on one machine: ${node.name} is at ${node.host}`,
+      ])
+    } else if (family !== null && family !== vip.family) {
+      findings.push([place, `${text} and ${node.name} at ${node.host} are IPv4 and IPv6`])
+    } else if (family !== null && !isInNetworkOf(vip, node.host)) {
+      findings.push([
+        place,
+        `${text} does not lie in one network with ${node.name} at ${node.host}`,
       ])
     }
   }

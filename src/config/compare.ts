@@ -3,6 +3,7 @@
 import type { ClusterLayout } from '../core/cluster-layout.ts'
 import { defaults } from './defaults.ts'
 import type { LoadedSpec } from './load.ts'
+import { balancerPortSettings } from './ports.ts'
 import type { ClusterSpec } from './schema.ts'
 
 export type SpecChange =
@@ -98,7 +99,8 @@ function settingsOf({ spec, layout }: LoadedSpec): Readonly<Record<string, strin
     'postgres.allowFrom': allowFrom,
     'postgres.parameters': Object.entries(parameters).sort(([a], [b]) => a.localeCompare(b)),
     wal: spec.wal,
-    balancer: spec.balancer,
+    balancer: { ...spec.balancer, ...balancerPortSettings(layout.balancerPorts) },
+    'nodes[].interface': layout.vip?.interfaces ?? null,
     'nodes[].noFailover': layout.nodes
       .map((node) => `${node.name} ${String(node.noFailover)}`)
       .sort(),

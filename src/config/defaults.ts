@@ -7,6 +7,8 @@ export const defaults = {
   basePort: 5500,
   slotCapMb: 4096,
   clientConnectionsMax: 2000,
+  readLagMaxMb: 64,
+  vrrpRouterId: 51,
   nodes: [
     { name: 'pg-0', role: 'data' },
     { name: 'pg-1', role: 'data' },
@@ -21,6 +23,8 @@ export const defaults = {
   hostPorts: {
     write: 5000,
     read: 5001,
+    stats: 8404,
+    health: 8405,
     postgres: 5432,
     api: 8008,
     storeClient: 2379,
@@ -30,6 +34,8 @@ export const defaults = {
   loopbackOffsets: {
     write: 0,
     read: 1,
+    stats: 2,
+    health: 3,
     postgres: 10,
     api: 50,
     storeClient: 90,

@@ -65,7 +65,7 @@ describe('layout: how many standbys a commit waits for', () => {
 const counts = fc.record({
   data: fc.integer({ min: 1, max: 7 }),
   witness: fc.integer({ min: 0, max: 3 }),
-  balancer: fc.integer({ min: 0, max: 1 }),
+  balancer: fc.integer({ min: 0, max: 2 }),
 })
 
 function portsWithMachines(spec: ClusterSpec): readonly string[] {
@@ -79,7 +79,12 @@ function portsWithMachines(spec: ClusterSpec): readonly string[] {
   const ofEndpoints = [write, read]
     .filter((endpoint) => endpoint !== null)
     .map((endpoint) => `${machineOf(endpoint.host)} ${String(endpoint.port)}`)
-  return [...ofNodes, ...ofEndpoints]
+  const balancers = layout.nodes.filter((node) => node.role === 'balancer')
+  const machines = new Set(balancers.map((node) => machineOf(node.host)))
+  const ofBalancers = [...machines].flatMap((machine) =>
+    Object.values(layout.balancerPorts ?? {}).map((port) => `${machine} ${String(port)}`),
+  )
+  return [...ofNodes, ...ofEndpoints, ...ofBalancers]
 }
 
 describe('layout: for 1 to 7 data nodes with witnesses and balancer', () => {
@@ -132,6 +137,50 @@ describe('layout: for 1 to 7 data nodes with witnesses and balancer', () => {
   })
 })
 
+describe('layout: the address that balancers share', () => {
+  const parse = (balancer: object, changes: object = {}) =>
+    layoutOf(
+      specSchema.parse({
+        nodes: [
+          { name: 'a', role: 'data', host: '10.0.0.1' },
+          { name: 'x', role: 'balancer', host: '10.0.0.2' },
+          { name: 'y', role: 'balancer', host: '10.0.0.3', interface: 'ens4' },
+        ],
+        balancer,
+        ...changes,
+      }),
+    )
+
+  it('none by default', () => {
+    expect(parse({}).vip).toBeNull()
+    expect(parse({}).endpoints.write?.host).toBe('10.0.0.2')
+  })
+
+  it('is where applications connect, unless the spec says otherwise', () => {
+    const named = { endpoints: { read: { host: 'reads.lan' } } }
+    const { vip, endpoints } = parse({ vip: '10.0.0.100/24' }, named)
+    expect(vip).toEqual({
+      address: '10.0.0.100',
+      prefixLength: 24,
+      routerId: 51,
+      delivery: 'unicast',
+      advertMs: 400,
+      interfaces: { x: null, y: 'ens4' },
+    })
+    expect([endpoints.write?.host, endpoints.read?.host]).toEqual(['10.0.0.100', 'reads.lan'])
+  })
+
+  it('every setting of it is taken over', () => {
+    const settings = { vrrpRouterId: 7, vrrp: 'multicast', advertMs: 300, interface: 'eth1' }
+    expect(parse({ vip: '10.0.0.100/24', ...settings }, { plan: 'fast' }).vip).toMatchObject({
+      routerId: 7,
+      delivery: 'multicast',
+      advertMs: 300,
+      interfaces: { x: 'eth1', y: 'ens4' },
+    })
+  })
+})
+
 describe('layout: ports', () => {
   it('taken ones are stepped over, named ones are not', () => {
     const spec = specOf(
@@ -143,6 +192,23 @@ describe('layout: ports', () => {
     expect(ports.endpoints).toEqual({ write: 5502, read: 5501 })
     expect(ports.nodes.get('pg-0')).toMatchObject({ postgresPort: 5512, apiPort: 5551 })
     expect(ports.nodes.get('pg-1')).toMatchObject({ postgresPort: 5513, apiPort: 5552 })
+  })
+
+  it('a balancer on the host of a data node takes none of its ports', () => {
+    const { nodes, endpoints, balancerPorts } = layoutOf(
+      specSchema.parse({
+        nodes: [
+          { name: 'a', role: 'data', host: '10.0.0.1', apiPort: 8404 },
+          { name: 'b', role: 'data', host: '10.0.0.2', postgresPort: 5000 },
+          { name: 'x', role: 'balancer', host: '10.0.0.1' },
+          { name: 'y', role: 'balancer', host: '10.0.0.2' },
+        ],
+      }),
+    )
+    expect(nodes.map((node) => node.apiPort)).toEqual([8404, 8008, 8008, 8009])
+    expect(endpoints.write?.port).toBe(5001)
+    expect(endpoints.read?.port).toBe(5002)
+    expect(balancerPorts).toEqual({ stats: 8405, health: 8406 })
   })
 
   it('hosts of their own get the ports that people expect', () => {

@@ -14,6 +14,10 @@ function problemsOf(text: string): readonly string[] {
   return []
 }
 
+const onHosts = (x: string, y: string): string =>
+  'nodes: [{name: a, role: data, host: 10.0.0.1},\n' +
+  `  {name: x, role: balancer, host: "${x}"},\n  {name: y, role: balancer, host: "${y}"}]\n`
+
 describe('spec: the empty file', () => {
   it('is the default cluster with a balancer on loopback', () => {
     const { layout, warnings } = parseSpec('', 'c.yaml')
@@ -136,6 +140,56 @@ describe('spec: mistakes', () => {
       'postgres: {allowFrom: ["10.0.0.1"]}',
       '1:24 postgres.allowFrom[0] must be a network as 10.0.0.0/8, or one of samehost, samenet, all, but is "10.0.0.1"',
     ],
+    [
+      'balancer: {vip: 10.0.0.100}',
+      '1:17 balancer.vip must be an address as 10.0.0.100/24, but is "10.0.0.100"',
+    ],
+    [
+      'balancer: {vip: 10.0.0.100/33}',
+      '1:17 balancer.vip must be an address as 10.0.0.100/24, but is "10.0.0.100/33"',
+    ],
+    ['balancer: {advertMs: 105}', '1:22 balancer.advertMs must be a multiple of 10, but is 105'],
+    ['balancer: {vrrpRouterId: 0}', '1:26 balancer.vrrpRouterId must be at least 1, but is 0'],
+    [
+      'balancer: {interface: "eth0;"}',
+      '1:23 balancer.interface must be a network interface as eth0, but is "eth0;"',
+    ],
+    [
+      'balancer: {vip: 10.0.0.100/24}',
+      '1:17 balancer.vip 10.0.0.100/24 cannot be shared on one machine: lb-0 is at 127.0.0.1',
+    ],
+    [
+      'balancer: {statsPort: 7000, healthPort: 7000}',
+      '1:41 balancer.healthPort 7000 is already balancer.statsPort (line 1)',
+    ],
+    [
+      `${onHosts('10.0.0.2', '10.0.0.3')}balancer: {vip: 10.0.0.2/24}`,
+      '4:17 balancer.vip 10.0.0.2/24 is the address of x: choose one that nobody in the network has',
+    ],
+    [
+      `${onHosts('fd00:0::2', 'fd00::3')}balancer: {vip: "fd00::2/64"}`,
+      '4:17 balancer.vip fd00::2/64 is the address of x: choose one that nobody in the network has',
+    ],
+    [
+      `${onHosts('10.0.0.2', '10.0.1.3')}balancer: {vip: 10.0.0.100/24}`,
+      '4:17 balancer.vip 10.0.0.100/24 does not lie in one network with y at 10.0.1.3',
+    ],
+    [
+      `${onHosts('10.0.0.2', 'fd00::3')}balancer: {vip: 10.0.0.100/24}`,
+      '4:17 balancer.vip 10.0.0.100/24 and y at fd00::3 are IPv4 and IPv6',
+    ],
+    [
+      `${onHosts('10.0.0.2', '10.0.0.3')}balancer: {vip: 10.0.0.255/24}`,
+      '4:17 balancer.vip 10.0.0.255/24 is the network or everybody in it: choose a free address of it',
+    ],
+    [
+      'nodes:\n  - {name: a, role: data, host: 10.0.0.1}\nbalancer: {vip: 10.0.0.100/24}',
+      '3:17 balancer.vip 10.0.0.100/24 needs a node with role balancer',
+    ],
+    [
+      'nodes:\n  - {name: a, role: data, host: 10.0.0.1, interface: eth0}',
+      '2:54 a is a data node and never has the VIP: leave interface out',
+    ],
     ['plan: fast\nplan: wan', '2:1 not valid YAML: Map keys must be unique'],
     ['\tplan: fast', '1:1 not valid YAML: Tabs are not allowed as indentation'],
     ['- 1', '1:1 the spec must be a group of settings, but is a list'],
@@ -188,6 +242,11 @@ describe('spec: advice', () => {
     ['nodes: [{name: a, role: data}]', /one data node/],
     ['nodes: [{name: a, role: data}, {name: b, role: data}]', /Only a votes/],
     ['durability: async', /may lose/],
+    [onHosts('10.0.0.2', '10.0.0.3'), /2 balancers and no VIP/],
+    [
+      'nodes: [{name: a, role: data, host: h}, {name: x, role: balancer, host: h}]\nbalancer: {vip: 10.0.0.9/24}',
+      /One balancer has the VIP/,
+    ],
   ])('%j is allowed but commented', (text, expected) => {
     expect(parseSpec(text, 'c.yaml').warnings.join('\n')).toMatch(expected)
   })

@@ -1,6 +1,7 @@
 // Gives a port to everything that the spec does not name one for. The same spec gives the same ports
 // on every machine, so agents on several hosts agree without talking.
 
+import type { BalancerPorts } from '../core/cluster-layout.ts'
 import { defaults } from './defaults.ts'
 import type { PortKind } from './defaults.ts'
 import type { ClusterSpec, NodeSpec } from './schema.ts'
@@ -17,6 +18,8 @@ export type AssignedPorts = {
   readonly nodes: ReadonlyMap<string, NodePorts>
   /** Null without a balancer. */
   readonly endpoints: { readonly write: number; readonly read: number } | null
+  /** Null without a balancer. */
+  readonly balancer: BalancerPorts | null
 }
 
 /** True for addresses that no other machine can reach. */
@@ -40,19 +43,21 @@ export function assignPorts(
   isTaken: (machine: string, port: number) => boolean = () => false,
 ): AssignedPorts {
   const used = new Set(namedPorts(spec).map(({ machine, port }) => `${machine} ${String(port)}`))
-  const take = (kind: PortKind, host: string, named: number | undefined): number => {
+  /** One port for all `hosts`: what every balancer has, it has at the same port. */
+  const take = (kind: PortKind, hosts: readonly string[], named: number | undefined): number => {
     if (named !== undefined) return named
-    const machine = machineOf(host)
-    const start = isLoopback(host)
+    const machines = hosts.map(machineOf)
+    const start = hosts.some(isLoopback)
       ? spec.basePort + defaults.loopbackOffsets[kind]
       : defaults.hostPorts[kind]
     for (let port = start; port <= 65_535; port++) {
-      const key = `${machine} ${String(port)}`
-      if (used.has(key) || isTaken(machine, port)) continue
-      used.add(key)
+      const keys = machines.map((machine) => `${machine} ${String(port)}`)
+      if (keys.some((key) => used.has(key))) continue
+      if (machines.some((machine) => isTaken(machine, port))) continue
+      for (const key of keys) used.add(key)
       return port
     }
-    throw new RangeError(`no free port above ${String(start)} on ${host}`)
+    throw new RangeError(`no free port above ${String(start)} on ${hosts.join(', ')}`)
   }
   const each = (
     kind: PortKind,
@@ -62,17 +67,24 @@ export function assignPorts(
     new Map(
       spec.nodes
         .filter((node) => has(node))
-        .map((node) => [node.name, take(kind, node.host, named(node))]),
+        .map((node) => [node.name, take(kind, [node.host], named(node))]),
     )
 
   const voters = chooseVoters(spec.nodes)
-  const balancer = spec.nodes.find((node) => node.role === 'balancer')
+  const balancers = spec.nodes.filter((node) => node.role === 'balancer').map((node) => node.host)
   const endpoints =
-    balancer === undefined
+    balancers.length === 0
       ? null
       : {
-          write: take('write', balancer.host, spec.endpoints.write.port),
-          read: take('read', balancer.host, spec.endpoints.read.port),
+          write: take('write', balancers, spec.endpoints.write.port),
+          read: take('read', balancers, spec.endpoints.read.port),
+        }
+  const balancer =
+    balancers.length === 0
+      ? null
+      : {
+          stats: take('stats', balancers, spec.balancer.statsPort),
+          health: take('health', balancers, spec.balancer.healthPort),
         }
   const isVoter = (node: NodeSpec) => voters.has(node.name)
   const postgres = each(
@@ -100,6 +112,7 @@ export function assignPorts(
       ]),
     ),
     endpoints,
+    balancer,
   }
 }
 
@@ -115,7 +128,15 @@ export function withPorts(spec: ClusterSpec, ports: AssignedPorts): ClusterSpec 
             write: { ...spec.endpoints.write, port: ports.endpoints.write },
             read: { ...spec.endpoints.read, port: ports.endpoints.read },
           },
+    balancer: { ...spec.balancer, ...balancerPortSettings(ports.balancer) },
   }
+}
+
+/** The ports of balancers under the names that they have in the spec. */
+export function balancerPortSettings(
+  ports: BalancerPorts | null,
+): Pick<ClusterSpec['balancer'], 'statsPort' | 'healthPort'> {
+  return ports === null ? {} : { statsPort: ports.stats, healthPort: ports.health }
 }
 
 function presentPorts(ports: NodePorts | undefined): Partial<NodeSpec> {
@@ -134,10 +155,12 @@ function namedPorts(spec: ClusterSpec): readonly NamedPort[] {
   const ofEndpoints = spec.nodes
     .filter((node) => node.role === 'balancer')
     .flatMap((node) =>
-      [spec.endpoints.write.port, spec.endpoints.read.port].map((port) => ({
-        machine: machineOf(node.host),
-        port,
-      })),
+      [
+        spec.endpoints.write.port,
+        spec.endpoints.read.port,
+        spec.balancer.statsPort,
+        spec.balancer.healthPort,
+      ].map((port) => ({ machine: machineOf(node.host), port })),
     )
   return [...ofNodes, ...ofEndpoints].filter((each): each is NamedPort => each.port !== undefined)
 }

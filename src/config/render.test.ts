@@ -13,6 +13,10 @@ test.each([
     'hosts',
     'nodes: [{name: a, role: data, host: db-a}, {name: b, role: data, host: db-b, noFailover: true}, {name: w, role: witness, host: db-c}, {name: l, role: balancer, host: db-c}]',
   ],
+  [
+    'balancers with a VIP',
+    'nodes: [{name: a, role: data, host: h}, {name: x, role: balancer, host: h}, {name: y, role: balancer, host: 10.0.0.2, interface: eth1}]\nbalancer: {vip: 10.0.0.9/24, readLagMaxMb: null}',
+  ],
   ['no standby waited for', 'durability: async\npostgres: { parameters: { work_mem: 8MB } }'],
 ])('%s: what is written loads to the same cluster', (_title, text) => {
   const loaded = parseSpec(text, 'given')

@@ -3,6 +3,8 @@
 
 import { stringify } from 'yaml'
 import type { LoadedSpec } from './load.ts'
+import { balancerPortSettings } from './ports.ts'
+import type { NodeSpec } from './schema.ts'
 
 /**
  * YAML that loads to the same layout.
@@ -14,7 +16,7 @@ export function renderSpec(loaded: LoadedSpec, comment: readonly string[] = []):
   const effective = {
     ...spec,
     syncStandbys: layout.syncStandbys,
-    nodes: layout.nodes.map((node) => ({
+    nodes: layout.nodes.map((node, index) => ({
       name: node.name,
       role: node.role,
       host: node.host,
@@ -23,12 +25,18 @@ export function renderSpec(loaded: LoadedSpec, comment: readonly string[] = []):
       ...present('storeClientPort', node.storeClientPort),
       ...present('storePeerPort', node.storePeerPort),
       vote: node.isVoter,
+      ...interfaceOf(spec.nodes[index]),
       ...(node.role === 'data' ? { noFailover: node.noFailover } : {}),
     })),
     endpoints: { ...(write === null ? {} : { write }), ...(read === null ? {} : { read }) },
+    balancer: { ...spec.balancer, ...balancerPortSettings(layout.balancerPorts) },
   }
   const head = comment.map((line) => `# ${line}\n`).join('')
   return head + stringify(effective, { lineWidth: 0 })
+}
+
+function interfaceOf(node: NodeSpec | undefined): Readonly<Record<string, string>> {
+  return node?.interface === undefined ? {} : { interface: node.interface }
 }
 
 function present(key: string, port: number | null): Readonly<Record<string, number>> {

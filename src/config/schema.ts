@@ -4,6 +4,7 @@
 
 import * as z from 'zod'
 import { defaults } from './defaults.ts'
+import { parseVip } from './vip.ts'
 
 /** A name that is also a file name, a host name, part of an application_name and of a slot's name. */
 export const namePattern = /^[a-z][a-z0-9-]*$/
@@ -20,6 +21,11 @@ const host = z
   .min(1)
   .max(253)
   .regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$|^::1$/, 'must be a host name or an IP address')
+
+/** What Linux takes for the name of a network interface, as far as people use it. */
+const networkInterface = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/, 'must be a network interface as eth0')
 
 const sqlName = z
   .string()
@@ -110,7 +116,8 @@ const node = z.strictObject({
     description: 'data: PostgreSQL. witness: a vote, no data. balancer: HAProxy.',
   }),
   host: host.default(defaults.host).meta({
-    description: 'Address that the other nodes and clients use.',
+    description:
+      'Address that the other nodes and clients use. A balancer may share the host of a data node: it is a node of its own there, with its own agent and folder.',
   }),
   postgresPort: port.optional().meta({ description: 'PostgreSQL; data nodes only.' }),
   apiPort: port.optional().meta({ description: "The agent's HTTP port." }),
@@ -120,13 +127,18 @@ const node = z.strictObject({
     description:
       'Whether the node votes. Default: witnesses first, then data nodes, up to an odd number of at most 5.',
   }),
+  interface: networkInterface.optional().meta({
+    description: 'Network interface that carries the VIP here, instead of balancer.interface.',
+  }),
   noFailover: z.boolean().default(false).meta({
     description: 'The node may never become primary; it still counts for durability.',
   }),
 })
 
 const endpoint = z.strictObject({
-  host: host.optional().meta({ description: "Default: the first balancer's address." }),
+  host: host.optional().meta({
+    description: "Default: the VIP when there is one, else the first balancer's address.",
+  }),
   port: port.optional().meta({ description: 'Port where applications connect.' }),
 })
 
@@ -137,10 +149,57 @@ const endpoints = z.strictObject({
   }),
 })
 
+const wantedVip = 'must be an address as 10.0.0.100/24'
+
 const balancer = z.strictObject({
   connectionsMax: z.int().min(10).max(100_000).default(defaults.clientConnectionsMax).meta({
     unit: 'connections',
     description: 'How many client connections a balancer carries at each endpoint.',
+  }),
+  readLagMaxMb: z.int().min(1).max(1_048_576).nullable().default(defaults.readLagMaxMb).meta({
+    unit: 'MiB',
+    description:
+      'A standby that is further behind with its replay gets no new reads. Null: however far it is behind.',
+  }),
+  vip: z
+    .string()
+    .regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, { message: wantedVip, abort: true })
+    .refine((text) => parseVip(text) !== null, wantedVip)
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        "Address that the balancers share, with the length of the network's prefix; one of them has it at any time (Keepalived, VRRP). Null: none.",
+    }),
+  interface: networkInterface.nullable().default(null).meta({
+    description:
+      "Network interface for the VIP. Null: the one that has the balancer's own address.",
+  }),
+  vrrpRouterId: z.int().min(1).max(255).default(defaults.vrrpRouterId).meta({
+    description: 'Tells these balancers from other users of VRRP in the same network.',
+  }),
+  vrrp: z.enum(['unicast', 'multicast']).default('unicast').meta({
+    description:
+      'How adverts travel. unicast: from balancer to balancer, heard by nobody else. multicast: to the whole network.',
+  }),
+  advertMs: z
+    .int()
+    .min(100)
+    .max(10_000)
+    .refine((value) => value % 10 === 0, 'must be a multiple of 10')
+    .nullable()
+    .default(null)
+    .meta({
+      unit: 'ms',
+      description:
+        'Period of the adverts; another balancer takes the VIP when a little more than three are missing. Null: by the timing plan (fast 250, balanced 400, wan 1000).',
+    }),
+  statsPort: port.optional().meta({
+    description:
+      "HAProxy's statistics (/) and metrics (/metrics), for the user pgherd with the password in secrets/balancer.password.",
+  }),
+  healthPort: port.optional().meta({
+    description: 'On 127.0.0.1 only: whether HAProxy can serve, which Keepalived asks.',
   }),
 })
 
@@ -171,7 +230,7 @@ export const specSchema = z.strictObject({
     .prefault(defaults.nodes.map((each) => ({ ...each })))
     .meta({ description: 'The nodes of the cluster.' }),
   endpoints: endpoints.prefault({}).meta({ description: 'Where applications connect.' }),
-  balancer: balancer.prefault({}).meta({ description: 'HAProxy.' }),
+  balancer: balancer.prefault({}).meta({ description: 'HAProxy and Keepalived.' }),
 })
 
 /** A spec with every default filled in, but ports as they were given. */

@@ -17,6 +17,8 @@ export type Secrets = {
   readonly app: string
   /** Signs the calls between agents and of commands. */
   readonly api: string
+  /** Opens HAProxy's statistics and metrics. Null in folders from before there was one. */
+  readonly balancer: string | null
 }
 
 const files: Readonly<Record<keyof Secrets, string>> = {
@@ -25,6 +27,7 @@ const files: Readonly<Record<keyof Secrets, string>> = {
   replication: 'replication.password',
   app: 'app.password',
   api: 'api.secret',
+  balancer: 'balancer.password',
 }
 
 /** 24 random bytes: letters, digits, `-` and `_`, so that no file format needs quoting. */
@@ -42,15 +45,27 @@ export async function ensureSecrets(folder: string): Promise<boolean> {
   await chmod(folder, 0o700)
   let isChanged = false
   for (const name of Object.values(files)) {
-    const file = path.join(folder, name)
-    const known = await readFile(file, 'utf8').catch(() => '')
-    if (known.trim() !== '') continue
-    const fresh = `${file}.${String(process.pid)}`
-    await writeFile(fresh, `${makeSecret()}\n`, { mode: 0o600 })
-    await rename(fresh, file)
-    isChanged = true
+    isChanged = (await ensureSecret(path.join(folder, name))) || isChanged
   }
   return isChanged
+}
+
+/**
+ * Makes only what later versions have added and no database knows, in a folder that must be complete
+ * otherwise.
+ * @throws the error of the file system
+ */
+export async function ensureAddedSecrets(folder: string): Promise<void> {
+  await ensureSecret(path.join(folder, files.balancer))
+}
+
+async function ensureSecret(file: string): Promise<boolean> {
+  const known = await readFile(file, 'utf8').catch(() => '')
+  if (known.trim() !== '') return false
+  const fresh = `${file}.${String(process.pid)}`
+  await writeFile(fresh, `${makeSecret()}\n`, { mode: 0o600 })
+  await rename(fresh, file)
+  return true
 }
 
 /** The libpq passfile for the application's role, beside the secrets. */
@@ -74,7 +89,10 @@ export async function ensurePassFile(folder: string, user: string): Promise<bool
   return true
 }
 
-/** @throws PgherdError PGHERD_SECRETS when a file is missing, empty or not readable */
+/**
+ * Everything in the folder. Only what no database and no agent depends on may be missing.
+ * @throws PgherdError PGHERD_SECRETS when a file is missing, empty or not readable
+ */
 export async function readSecrets(folder: string): Promise<Secrets> {
   const read = async (name: string): Promise<string> => {
     const file = path.join(folder, name)
@@ -99,5 +117,9 @@ export async function readSecrets(folder: string): Promise<Secrets> {
     replication: await read(files.replication),
     app: await read(files.app),
     api: await read(files.api),
+    balancer: await readFile(path.join(folder, files.balancer), 'utf8').then(
+      (text) => text.trim() || null,
+      () => null,
+    ),
   }
 }

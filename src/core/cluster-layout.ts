@@ -23,6 +23,26 @@ export type NodeLayout = {
   readonly noFailover: boolean
 }
 
+/** An address that the balancers share: one of them has it at any time (VRRP). */
+export type VipLayout = {
+  readonly address: string
+  readonly prefixLength: number
+  /** Tells these balancers from others in the same network. */
+  readonly routerId: number
+  readonly delivery: 'unicast' | 'multicast'
+  /** Period of the adverts of the balancer that has the address. */
+  readonly advertMs: number
+  /** Network interface of each balancer, by name; null: the one that has the address of its host. */
+  readonly interfaces: Readonly<Record<string, string | null>>
+}
+
+export type BalancerPorts = {
+  /** Statistics page and metrics, with a password. */
+  readonly stats: number
+  /** Whether HAProxy can serve at all, asked from the same machine only. */
+  readonly health: number
+}
+
 export type ClusterLayout = {
   readonly cluster: ClusterName
   readonly durability: Durability
@@ -35,10 +55,18 @@ export type ClusterLayout = {
     readonly write: { readonly host: string; readonly port: number } | null
     readonly read: { readonly host: string; readonly port: number } | null
   }
+  /** Ports of HAProxy on every balancer besides the endpoints; null without a balancer. */
+  readonly balancerPorts: BalancerPorts | null
+  /** Null: every balancer is reached by its own address. */
+  readonly vip: VipLayout | null
 }
 
 export function dataNodesOf(layout: ClusterLayout): readonly NodeLayout[] {
   return layout.nodes.filter((node) => node.role === 'data')
+}
+
+export function balancersOf(layout: ClusterLayout): readonly NodeLayout[] {
+  return layout.nodes.filter((node) => node.role === 'balancer')
 }
 
 export function votersOf(layout: ClusterLayout): readonly NodeLayout[] {

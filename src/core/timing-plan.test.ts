@@ -49,6 +49,20 @@ describe('timing plans', () => {
     )
   })
 
+  it('the shared address moves within the lease or 3.5 s, and not sooner than 600 ms', () => {
+    fc.assert(
+      fc.property(inputs, (input) => {
+        const { vrrpAdvertMs, ttlMs } = deriveTimingPlan(input)
+        // Three adverts are missing, and a part of one that depends on the priority.
+        expect(vrrpAdvertMs * 3.5).toBeLessThanOrEqual(Math.max(3500, ttlMs))
+        expect(vrrpAdvertMs * 3).toBeGreaterThanOrEqual(600)
+        expect(vrrpAdvertMs % 10).toBe(0)
+      }),
+    )
+    const named = Object.values(timingPlans).map((plan) => plan.vrrpAdvertMs)
+    expect(named).toEqual([250, 400, 1000])
+  })
+
   it('the named plans are what the documentation says', () => {
     const short = Object.fromEntries(
       Object.entries(timingPlans).map(([name, plan]) => [

@@ -24,6 +24,8 @@ export type TimingPlan = {
   readonly tickMs: number
   /** Period of the balancer's role check. */
   readonly balancerCheckMs: number
+  /** Period of the adverts by which a balancer shows that it has the shared address. */
+  readonly vrrpAdvertMs: number
   /** PostgreSQL's wal_retrieve_retry_interval. */
   readonly walRetrieveRetryMs: number
   /** A listed standby that stopped streaming is dropped from the list after this long. */
@@ -69,6 +71,8 @@ export function deriveTimingPlan(inputs: TimingInputs): TimingPlan {
     sealTimeoutMs: Math.max(400, storeAttemptMs * 2),
     tickMs: renewMs,
     balancerCheckMs: Math.min(1000, Math.max(250, Math.ceil(renewMs * 0.6))),
+    // VRRP counts in hundredths of a second. Below 200 ms a busy machine loses the address in vain.
+    vrrpAdvertMs: Math.min(1000, Math.max(200, Math.ceil(renewMs / 10) * 10)),
     walRetrieveRetryMs: name === 'wan' ? 100 : 20,
     standbyLossMs: ttlMs,
     diskProbeMs: ttlMs * 2,

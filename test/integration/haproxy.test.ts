@@ -163,7 +163,7 @@ beforeEach(async () => {
   proxies = []
   sessions = []
   logged.length = 0
-  const [db0, db1, api0, api1, write, read] = await freePorts(6)
+  const [db0, db1, api0, api1, write, read, stats, health] = await freePorts(8)
   const node = (name: string, postgresPort: number, apiPort: number): NodeLayout => ({
     name: asNodeName(name),
     role: 'data',
@@ -185,6 +185,8 @@ beforeEach(async () => {
       write: { host: '127.0.0.1', port: write! },
       read: { host: '127.0.0.1', port: read! },
     },
+    balancerPorts: { stats: stats!, health: health! },
+    vip: null,
   }
   nodes = [new FakeNode('pg-0', api0!), new FakeNode('pg-1', api1!)]
   await nodes[0].start(db0!)

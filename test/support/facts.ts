@@ -58,6 +58,8 @@ export function layout(
     plan: timingPlans.fast,
     nodes: names.map((name) => nodeLayout(name)),
     endpoints: { write: null, read: null },
+    balancerPorts: null,
+    vip: null,
     ...changes,
   }
 }

@@ -70,6 +70,8 @@ export async function makeVoters(count: number): Promise<TestVoters> {
     plan: timingPlans.fast,
     nodes,
     endpoints: { write: null, read: null },
+    balancerPorts: null,
+    vip: null,
   }
   const runAs = await resolveDatabaseUser()
   const agents = new Map<string, StoreMember>()

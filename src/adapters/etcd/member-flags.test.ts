@@ -30,6 +30,8 @@ const layout: ClusterLayout = {
   plan: timingPlans.fast,
   nodes: [node('pg-0', '10.0.0.1'), node('pg-1', 'db1.example'), node('pg-2', '10.0.0.3', false)],
   endpoints: { write: null, read: null },
+  balancerPorts: null,
+  vip: null,
 }
 const voters = voterAddresses(layout)
 

@@ -37,6 +37,8 @@ function layoutOn(hosts: readonly [string, string, string]): ClusterLayout {
       node('lb-0', 'balancer', hosts[2], 3),
     ],
     endpoints: { write: { host: hosts[2], port: 5500 }, read: { host: hosts[2], port: 5501 } },
+    balancerPorts: { stats: 5502, health: 5503 },
+    vip: null,
   }
 }
 

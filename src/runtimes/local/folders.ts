@@ -4,7 +4,12 @@
 import { createHash } from 'node:crypto'
 import { chown, copyFile, lstat, readFile, readdir, rename, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import { ensurePassFile, ensureSecrets, readSecrets } from '../../config/secrets.ts'
+import {
+  ensureAddedSecrets,
+  ensurePassFile,
+  ensureSecrets,
+  readSecrets,
+} from '../../config/secrets.ts'
 import { ensureDirectory, exists, makeFolders } from '../../host/files.ts'
 import { messageOf, PgherdError } from '../../lib/errors.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
@@ -128,6 +133,7 @@ export async function ensureSecretFiles(
   isNew: boolean,
 ): Promise<string> {
   if (isNew) await ensureSecrets(paths.secrets)
+  else await ensureAddedSecrets(paths.secrets)
   await ensurePassFile(paths.secrets, user)
   if (settings.owner !== null) {
     const { uid, gid } = settings.owner

@@ -10,10 +10,12 @@ import { listProcesses } from '../../host/process-info.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import { processesOfNode } from './node-processes.ts'
 
-/** Every port that programs of this node listen on; a balancer has the endpoints. */
+/** Every port that programs of this node listen on; a balancer has those of HAProxy. */
 export function portsOfNode(layout: ClusterLayout, node: NodeLayout): readonly number[] {
   const { write, read } = layout.endpoints
-  const endpoints = node.role === 'balancer' ? [write?.port ?? null, read?.port ?? null] : []
+  const { stats = null, health = null } = layout.balancerPorts ?? {}
+  const endpoints =
+    node.role === 'balancer' ? [write?.port ?? null, read?.port ?? null, stats, health] : []
   const { postgresPort, apiPort, storeClientPort, storePeerPort } = node
   return [postgresPort, apiPort, storeClientPort, storePeerPort, ...endpoints].filter(
     (port) => port !== null,

@@ -7,7 +7,7 @@ import { compareSpecs } from '../../config/compare.ts'
 import { layoutOf } from '../../config/layout.ts'
 import { loadSpec } from '../../config/load.ts'
 import type { LoadedSpec } from '../../config/load.ts'
-import { assignPorts, isLoopback, withPorts } from '../../config/ports.ts'
+import { assignPorts, balancerPortSettings, isLoopback, withPorts } from '../../config/ports.ts'
 import type { AssignedPorts } from '../../config/ports.ts'
 import { renderSpec } from '../../config/render.ts'
 import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
@@ -248,6 +248,7 @@ function keepChosen(running: LoadedSpec, wanted: LoadedSpec): LoadedSpec {
     postgres: { ...wanted.spec.postgres, version },
     nodes: named,
     endpoints: hasBalancer ? { write: kept('write'), read: kept('read') } : wanted.spec.endpoints,
+    balancer: { ...balancerPortSettings(running.layout.balancerPorts), ...wanted.spec.balancer },
   }
   return { ...wanted, spec, layout: layoutOf(spec) }
 }
