@@ -330,7 +330,7 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     logFile: path.join(logDirectory, 'haproxy.log'),
   })
   const api = createBalancer(
-    { clock: systemClock, journal, proxy, store: stack.store, member: stack.member },
+    { clock: systemClock, journal, proxy, vip: null, ...stack },
     { layout: loaded.layout, node: self.name, version },
   )
   return { api, close: async () => undefined }

@@ -1,52 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { makeReport } from '../../test/support/agent-double.ts'
+import { manualClock, settle } from '../../test/support/manual-clock.ts'
 import type { LeaseRecord } from '../core/lease.ts'
-import { asEpoch, asMonotonic, asNodeName } from '../core/names.ts'
-import type { NodeName, WallClockMs } from '../core/names.ts'
+import { asEpoch, asNodeName } from '../core/names.ts'
+import type { NodeName } from '../core/names.ts'
 import type { NodeReport } from '../core/node-report.ts'
 import { emptyStoreView } from '../core/store-view.ts'
 import type { StoreView } from '../core/store-view.ts'
 import { timingPlans } from '../core/timing-plan.ts'
 import type { ClusterLayout } from '../core/cluster-layout.ts'
-import type { Clock } from '../ports/clock.ts'
 import type { ClusterStore } from '../ports/cluster-store.ts'
 import type { Journal } from '../ports/journal.ts'
+import type { Peers } from '../ports/peers.ts'
 import { ProxyError } from '../ports/proxy.ts'
 import type { Proxy, ProxyState } from '../ports/proxy.ts'
 import type { StoreMember } from '../ports/store-member.ts'
 import { createBalancer } from './balancer.ts'
-
-/** Lets all promise jobs run. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
-
-/** A clock that only moves when the test says so. */
-function manualClock() {
-  let nowMs = 1000
-  const sleepers: { untilMs: number; wake: () => void }[] = []
-  const clock: Clock = {
-    monotonicMs: () => asMonotonic(nowMs),
-    wallClockMs: () => (1_700_000_000_000 + nowMs) as WallClockMs,
-    sleep: (durationMs, signal) =>
-      new Promise((resolve) => {
-        const wake = (): void => {
-          signal?.removeEventListener('abort', wake)
-          resolve()
-        }
-        signal?.addEventListener('abort', wake)
-        sleepers.push({ untilMs: nowMs + durationMs, wake })
-        if (signal?.aborted === true) wake()
-      }),
-  }
-  const advance = async (durationMs: number): Promise<void> => {
-    const targetMs = nowMs + durationMs
-    while (nowMs < targetMs) {
-      nowMs = Math.min(targetMs, nowMs + 50)
-      for (const sleeper of sleepers.filter((each) => each.untilMs <= nowMs)) sleeper.wake()
-      await settle()
-    }
-  }
-  return { clock, advance }
-}
 
 function bench() {
   const { clock, advance } = manualClock()
@@ -66,11 +35,8 @@ function bench() {
       const failure = failures.shift()
       if (failure !== undefined) throw failure
     },
-    closeWritesExcept: async (allowed) => {
-      const closed = strays.splice(0).filter((node) => node !== allowed)
-      if (closed.length > 0) calls.push(`close ${closed.join(',')}`)
-      return closed
-    },
+    openForWrites: async () => strays.splice(0),
+    closeWrites: async (closed) => void calls.push(`close ${closed.join(',')}`),
     stop: async () => void calls.push('stop'),
   }
   const store = {
@@ -91,7 +57,10 @@ function bench() {
     nodes: [lb],
   } as unknown as ClusterLayout
   const options = { layout, node: asNodeName('lb-0'), version: '0.1.0' }
-  const balancer = createBalancer({ clock, store, journal, proxy, member }, options)
+  const balancer = createBalancer(
+    { clock, store, journal, proxy, member, peers: {} as Peers, vip: null },
+    options,
+  )
   const controller = new AbortController()
   const finished = balancer.run(controller.signal)
 

@@ -16,9 +16,12 @@ import type { Clock } from '../ports/clock.ts'
 import type { ClusterStore } from '../ports/cluster-store.ts'
 import { StoreUnavailableError } from '../ports/cluster-store.ts'
 import type { Journal } from '../ports/journal.ts'
+import type { Peers } from '../ports/peers.ts'
 import type { Proxy } from '../ports/proxy.ts'
 import type { StoreMember } from '../ports/store-member.ts'
+import type { Vip } from '../ports/vip.ts'
 import { StoreMirror } from './store-mirror.ts'
+import { keepVip } from './vip-keeper.ts'
 import { Waker } from './waker.ts'
 
 export type BalancerPorts = {
@@ -28,6 +31,9 @@ export type BalancerPorts = {
   readonly proxy: Proxy
   /** A balancer may vote too. */
   readonly member: StoreMember
+  readonly peers: Peers
+  /** Null: the cluster has no address that its balancers share. */
+  readonly vip: Vip | null
 }
 
 export type BalancerOptions = {
@@ -54,6 +60,8 @@ type Parts = BalancerPorts & {
     isStopping: boolean
     /** What the proxy was last told; null: nothing yet since it was started. */
     applied: WriteRoute | null
+    /** The nodes that it would send writes to, as far as we know. */
+    writesTo: readonly NodeName[]
     /** When it was last told a route. */
     switchedAtMs: MonotonicMs
     /** Lease revision that was there when we first looked: its age is unknown. */
@@ -84,6 +92,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
       loopedAtMs: ports.clock.monotonicMs(),
       isStopping: false,
       applied: null,
+      writesTo: [],
       switchedAtMs: ports.clock.monotonicMs(),
       firstLeaseRevision: null,
     },
@@ -123,6 +132,12 @@ async function run(parts: Parts, signal: AbortSignal): Promise<void> {
     mirror.accept(view)
   }, background.signal)
   const reporting = keepReporting(parts, background.signal)
+  const { vip } = parts
+  vip?.start()
+  const keeping =
+    vip === null
+      ? null
+      : keepVip({ ...parts, vip, writesTo: () => memory.writesTo }, background.signal)
   while (!memory.isStopping) {
     memory.loopedAtMs = clock.monotonicMs()
     await keepRoute(parts)
@@ -130,6 +145,9 @@ async function run(parts: Parts, signal: AbortSignal): Promise<void> {
   }
   background.abort()
   await reporting
+  await keeping
+  // The address first: its next holder has sessions to take.
+  await vip?.stop()
   await proxy.stop()
   await member.stop()
 }
@@ -144,19 +162,31 @@ function pauseMs({ memory, clock, proxy }: Parts): number {
 async function keepRoute(parts: Parts): Promise<void> {
   const { proxy, journal, memory, clock } = parts
   const route = routeOf(parts)
-  if (route.kind === 'unknown' || proxy.state().kind !== 'running') return
-  const target = route.kind === 'holder' ? route.node : null
+  if (proxy.state().kind !== 'running') {
+    memory.writesTo = []
+    return
+  }
   const startedAtMs = clock.monotonicMs()
   try {
-    if (memory.applied !== null && isSameRoute(memory.applied, route)) {
+    const isNew = memory.applied === null || !isSameRoute(memory.applied, route)
+    // A switch waits for nothing.
+    if (route.kind === 'unknown' || !isNew) {
+      memory.writesTo = await proxy.openForWrites(commandDeadlineMs)
+    }
+    if (route.kind === 'unknown') return
+    const target = route.kind === 'holder' ? route.node : null
+    if (!isNew) {
       // A check that was under way during the switch may have opened a node again.
-      const closed = await proxy.closeWritesExcept(target, commandDeadlineMs)
-      if (closed.length === 0) return
+      const strays = memory.writesTo.filter((node) => node !== target)
+      if (strays.length === 0) return
+      await proxy.closeWrites(strays, commandDeadlineMs)
+      memory.writesTo = memory.writesTo.filter((node) => node === target)
       count(parts, 'balancer_corrections')
-      journal.log('warn', `Closed ${closed.join(', ')} for writes: not the holder of the lease.`)
+      journal.log('warn', `Closed ${strays.join(', ')} for writes: not the holder of the lease.`)
       return
     }
     await proxy.routeWrites(target, commandDeadlineMs)
+    memory.writesTo = target === null ? [] : [target]
     memory.applied = route
     memory.switchedAtMs = clock.monotonicMs()
     count(parts, 'balancer_switches')
@@ -207,7 +237,8 @@ function reportOf(parts: Parts): NodeReport {
     history: null,
     position: null,
     replayLsn: null,
-    upstream: null,
+    // Where its writes go; the other balancers look at it.
+    upstream: parts.memory.writesTo[0] ?? null,
     promise: 0 as Epoch,
     isEvidence: false,
     version,
@@ -220,11 +251,21 @@ function stateOf(parts: Parts): Pick<NodeReport, 'state' | 'detail'> {
   const state = parts.proxy.state()
   switch (state.kind) {
     case 'running':
-      return { state: 'running', detail: null }
+      return runningState(parts)
     case 'starting':
       return { state: 'starting', detail: state.detail }
     case 'failed':
       return { state: 'failed', detail: state.detail }
+  }
+}
+
+function runningState({ vip, layout }: Parts): Pick<NodeReport, 'state' | 'detail'> {
+  const state = vip?.state() ?? null
+  if (state === null) return { state: 'running', detail: null }
+  if (state.kind !== 'running') return { state: state.kind, detail: state.detail }
+  return {
+    state: 'running',
+    detail: state.isHere ? `has ${layout.vip?.address ?? 'the VIP'}` : null,
   }
 }
 

@@ -29,13 +29,10 @@ export interface Proxy {
    * @throws ProxyError
    */
   routeWrites(node: NodeName | null, deadlineMs: number): Promise<void>
-  /**
-   * Closes every node but `allowed` that the program would send writes to at this moment, and cuts
-   * their write sessions. Opens nothing.
-   * @returns the nodes that it closed
-   * @throws ProxyError
-   */
-  closeWritesExcept(allowed: NodeName | null, deadlineMs: number): Promise<readonly NodeName[]>
+  /** The nodes that the program would send writes to at this moment. @throws ProxyError */
+  openForWrites(deadlineMs: number): Promise<readonly NodeName[]>
+  /** Closes these nodes for writes and cuts their write sessions. Opens nothing. @throws ProxyError */
+  closeWrites(nodes: readonly NodeName[], deadlineMs: number): Promise<void>
   /** Ends the program with all its sessions. */
   stop(): Promise<void>
 }

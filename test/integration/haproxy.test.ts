@@ -309,11 +309,12 @@ describe('haproxy: told by the agent', () => {
       const both = new Set([await whereTo('write'), await whereTo('write')])
       return both.has('pg-0') && both.has('pg-1')
     })
-    expect(await proxy.closeWritesExcept(pg1, deadlineMs)).toEqual(['pg-0'])
+    expect(await proxy.openForWrites(deadlineMs)).toEqual(['pg-0', 'pg-1'])
+    await proxy.closeWrites([asNodeName('pg-0')], deadlineMs)
     expect(await whereTo('write')).toBe('pg-1')
     nodes[0].isPrimary = false
     await eventually('pg-0 stays closed', async () => {
-      return (await proxy.closeWritesExcept(pg1, deadlineMs)).length === 0
+      return (await proxy.openForWrites(deadlineMs)).join() === 'pg-1'
     })
   })
 

@@ -95,11 +95,8 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
       const open = node === null ? [] : [`set server ${writeProxy}/${node} health up`]
       await change([...others.flatMap(close), ...open], deadlineMs)
     },
-    closeWritesExcept: async (allowed, deadlineMs) => {
-      const closed = (await usableNodes(deadlineMs)).filter((node) => node !== allowed)
-      await change(closed.flatMap(close), deadlineMs)
-      return closed
-    },
+    openForWrites: usableNodes,
+    closeWrites: (closed, deadlineMs) => change(closed.flatMap(close), deadlineMs),
     stop: async () => {
       stopping.abort()
       await keeping

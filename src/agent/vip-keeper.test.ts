@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest'
+import { makeReport } from '../../test/support/agent-double.ts'
+import { manualClock, settle } from '../../test/support/manual-clock.ts'
+import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
+import { asNodeName } from '../core/names.ts'
+import type { NodeName } from '../core/names.ts'
+import type { NodeReport } from '../core/node-report.ts'
+import { emptyStoreView } from '../core/store-view.ts'
+import type { Journal } from '../ports/journal.ts'
+import type { Peers } from '../ports/peers.ts'
+import { PeerUnavailableError } from '../ports/peers.ts'
+import type { Proxy, ProxyState } from '../ports/proxy.ts'
+import type { Vip } from '../ports/vip.ts'
+import { StoreMirror } from './store-mirror.ts'
+import { keepVip } from './vip-keeper.ts'
+
+const advertMs = 200
+const node = (name: string, role: string, host: string) => ({ name: asNodeName(name), role, host })
+const pair = [
+  node('pg-0', 'data', '10.0.0.1'),
+  node('lb-0', 'balancer', '10.0.0.31'),
+  node('lb-1', 'balancer', '10.0.0.32'),
+]
+
+function bench(nodes = pair) {
+  const { clock, advance } = manualClock()
+  const told: boolean[] = []
+  const world = {
+    proxy: { kind: 'running' } as ProxyState,
+    writesTo: [asNodeName('pg-0')] as readonly NodeName[],
+    isStoreSilent: false,
+    areOthersSilent: false,
+    failures: 0,
+  }
+  const mirror = new StoreMirror(clock)
+  const peers = {
+    hello: async (name: NodeName, deadlineMs: number) => {
+      if (!world.areOthersSilent) return { report: makeReport({ name }) }
+      await clock.sleep(deadlineMs)
+      throw new PeerUnavailableError('silent')
+    },
+  } as unknown as Peers
+  const vip = {
+    setFit: async (isFit: boolean) => {
+      if (world.failures-- > 0) throw new Error('the disk is full')
+      told.push(isFit)
+    },
+  } as unknown as Vip
+  const journal: Journal = { record: () => undefined, log: () => undefined }
+  const controller = new AbortController()
+  const finished = keepVip(
+    {
+      clock,
+      journal,
+      peers,
+      proxy: { state: () => world.proxy } as unknown as Proxy,
+      vip,
+      mirror,
+      layout: { nodes, vip: { advertMs } } as unknown as ClusterLayout,
+      self: nodes[1] as unknown as NodeLayout,
+      writesTo: () => world.writesTo,
+    },
+    controller.signal,
+  )
+  let revision = 0
+  /** Time passes, and the store tells of a renewal every 50 ms unless it is silent. */
+  const pass = async (durationMs: number): Promise<void> => {
+    for (let passedMs = 0; passedMs < durationMs; passedMs += 50) {
+      if (!world.isStoreSilent) see({})
+      await advance(50)
+    }
+  }
+  const see = (report: Partial<NodeReport>): void => {
+    revision += 1
+    const value = makeReport({
+      ...{ name: asNodeName('lb-1'), state: 'running' as const, upstream: asNodeName('pg-0') },
+      reportedAtMs: clock.wallClockMs(),
+      ...report,
+    })
+    const reports = new Map([[value.name, { value, revision }]])
+    mirror.accept({ ...emptyStoreView, revision, reports })
+  }
+  const stop = async (): Promise<void> => {
+    controller.abort()
+    await settle()
+    await finished
+  }
+  return { world, told, pass, stop }
+}
+
+describe('keeping the virtual address', () => {
+  it('a balancer whose proxy runs may have it, and is told so once', async () => {
+    const { told, pass, stop } = bench()
+    await pass(2000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('a proxy that is started again in time costs nothing; one that stays away does', async () => {
+    const { world, told, pass, stop } = bench()
+    await pass(200)
+    world.proxy = { kind: 'starting', detail: '' }
+    world.writesTo = []
+    await pass(400)
+    expect(told).toEqual([true])
+    await pass(500)
+    expect(told).toEqual([true, false])
+    world.proxy = { kind: 'running' }
+    world.writesTo = [asNodeName('pg-0')]
+    await pass(200)
+    expect(told).toEqual([true, false, true])
+    await stop()
+  })
+
+  it('a silent store alone is no isolation: others are asked', async () => {
+    const { world, told, pass, stop } = bench()
+    await pass(200)
+    world.isStoreSilent = true
+    await pass(3000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('who hears nobody gives it up before three adverts have passed', async () => {
+    const { world, told, pass, stop } = bench()
+    await pass(200)
+    world.isStoreSilent = true
+    world.areOthersSilent = true
+    await pass(3 * advertMs)
+    expect(told).toEqual([true, false])
+    world.areOthersSilent = false
+    world.isStoreSilent = false
+    await pass(300)
+    expect(told).toEqual([true, false, true])
+    await stop()
+  })
+
+  it('the only balancer keeps it, isolated or not', async () => {
+    const { world, told, pass, stop } = bench(pair.slice(0, 2))
+    world.isStoreSilent = true
+    world.areOthersSilent = true
+    world.writesTo = []
+    await pass(5000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('what could not be told is told again', async () => {
+    const { world, told, pass, stop } = bench()
+    world.failures = 2
+    await pass(500)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('a primary that only the other balancer reaches moves it there', async () => {
+    const { world, told, pass, stop } = bench()
+    await pass(200)
+    world.writesTo = []
+    await pass(900)
+    expect(told).toEqual([true])
+    await pass(400)
+    expect(told).toEqual([true, false])
+    await stop()
+  })
+})

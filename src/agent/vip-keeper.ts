@@ -1,0 +1,131 @@
+// Tells the virtual address's program whether this balancer is fit for it, from what the proxy, the store
+// and the other hosts say.
+
+import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
+import { balancersOf } from '../core/cluster-layout.ts'
+import type { MonotonicMs, NodeName } from '../core/names.ts'
+import { judgeVip, vipLimitsOf } from '../core/vip-fitness.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Journal } from '../ports/journal.ts'
+import type { Peers } from '../ports/peers.ts'
+import type { Proxy } from '../ports/proxy.ts'
+import type { Vip } from '../ports/vip.ts'
+import type { StoreMirror } from './store-mirror.ts'
+
+export type VipParts = {
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly peers: Peers
+  readonly proxy: Proxy
+  readonly vip: Vip
+  readonly mirror: StoreMirror
+  readonly layout: ClusterLayout
+  readonly self: NodeLayout
+  /** The nodes that the proxy would send writes to, as it was last asked. */
+  readonly writesTo: () => readonly NodeName[]
+}
+
+/** A report of another balancer that is older says nothing any more. */
+const reportMsMax = 12_000
+/** How often everything is looked at, in periods of adverts. */
+const ticksPerAdvert = 5
+/** Others are asked when nothing came by itself for so many periods, and have this long to answer. */
+const askAfterAdverts = 1.2
+const answerWithinAdverts = 0.6
+
+/** Runs until `signal` aborts. The address is neither taken nor given up by its end. */
+export async function keepVip(parts: VipParts, signal: AbortSignal): Promise<void> {
+  const { clock, journal, proxy, vip, mirror, layout, self } = parts
+  const advertMs = layout.vip?.advertMs ?? 1000
+  const limits = vipLimitsOf(advertMs)
+  const others = layout.nodes.filter((node) => node.host !== self.host)
+  const hasPartner = balancersOf(layout).some((node) => node.host !== self.host)
+  const since = new Since(clock)
+  let askedMs = clock.monotonicMs()
+  let isAsking = false
+  let told: string | null | undefined
+
+  const ask = async (): Promise<void> => {
+    isAsking = true
+    const startedMs = clock.monotonicMs()
+    if (await isAnyoneThere(parts, others, advertMs * answerWithinAdverts)) askedMs = startedMs
+    isAsking = false
+  }
+  while (!signal.aborted) {
+    const nowMs = clock.monotonicMs()
+    const heardMs = Math.max(askedMs, mirror.answeredAtMs() ?? askedMs)
+    const silentMs = nowMs - heardMs
+    if (silentMs > advertMs * askAfterAdverts && !isAsking) void ask()
+    const { unfitBecause } = judgeVip(
+      {
+        hasPartner,
+        proxyDownMs: since.of('proxy', proxy.state().kind !== 'running'),
+        silentMs,
+        noPrimaryMs: since.of('primary', parts.writesTo().length === 0),
+        isPrimaryReachedElsewhere: isPrimaryReachedElsewhere(parts),
+      },
+      limits,
+    )
+    if (unfitBecause !== told) {
+      try {
+        await vip.setFit(unfitBecause === null)
+        if (told !== undefined || unfitBecause !== null) say(journal, unfitBecause)
+        told = unfitBecause
+      } catch (error) {
+        journal.log('warn', `The virtual address could not be steered: ${messageOf(error)}`)
+      }
+    }
+    await clock.sleep(advertMs / ticksPerAdvert, signal)
+  }
+}
+
+function say(journal: Journal, unfitBecause: string | null): void {
+  if (unfitBecause === null) journal.log('info', 'This balancer may have the virtual address.')
+  else journal.log('warn', `This balancer gives the virtual address up: ${unfitBecause}.`)
+}
+
+/** Whether any other host answers in time. It may answer whatever it likes. */
+async function isAnyoneThere(
+  { peers }: VipParts,
+  others: readonly NodeLayout[],
+  deadlineMs: number,
+): Promise<boolean> {
+  const answers = others.map((node) => peers.hello(node.name, deadlineMs))
+  return Promise.any(answers).then(
+    () => true,
+    () => false,
+  )
+}
+
+function isPrimaryReachedElsewhere({ mirror, layout, self, clock }: VipParts): boolean {
+  const reports = mirror.view()?.reports
+  return balancersOf(layout).some((node) => {
+    if (node.name === self.name) return false
+    const report = reports?.get(node.name)?.value
+    if (report === undefined || report.upstream === null || report.state !== 'running') return false
+    return clock.wallClockMs() - report.reportedAtMs < reportMsMax
+  })
+}
+
+/** For how long something has been so. */
+class Since {
+  readonly #clock: Clock
+  readonly #began = new Map<string, MonotonicMs>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** @returns null when `isSo` is false */
+  of(what: string, isSo: boolean): number | null {
+    if (!isSo) {
+      this.#began.delete(what)
+      return null
+    }
+    const nowMs = this.#clock.monotonicMs()
+    const began = this.#began.get(what) ?? nowMs
+    this.#began.set(what, began)
+    return nowMs - began
+  }
+}

@@ -1,0 +1,37 @@
+// A clock that only moves when the test says so.
+
+import { asMonotonic } from '../../src/core/names.ts'
+import type { WallClockMs } from '../../src/core/names.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+
+/** Lets all promise jobs run. */
+export const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** `advance` wakes sleepers in steps of 50 ms and lets all promise jobs run after each. */
+export function manualClock(): { clock: Clock; advance: (durationMs: number) => Promise<void> } {
+  let nowMs = 1000
+  const sleepers: { untilMs: number; wake: () => void }[] = []
+  const clock: Clock = {
+    monotonicMs: () => asMonotonic(nowMs),
+    wallClockMs: () => (1_700_000_000_000 + nowMs) as WallClockMs,
+    sleep: (durationMs, signal) =>
+      new Promise((resolve) => {
+        const wake = (): void => {
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        signal?.addEventListener('abort', wake)
+        sleepers.push({ untilMs: nowMs + durationMs, wake })
+        if (signal?.aborted === true) wake()
+      }),
+  }
+  const advance = async (durationMs: number): Promise<void> => {
+    const targetMs = nowMs + durationMs
+    while (nowMs < targetMs) {
+      nowMs = Math.min(targetMs, nowMs + 50)
+      for (const sleeper of sleepers.filter((each) => each.untilMs <= nowMs)) sleeper.wake()
+      await settle()
+    }
+  }
+  return { clock, advance }
+}
