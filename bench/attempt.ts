@@ -3,8 +3,8 @@
 
 /** Which life of which server answered. A restart and a promotion both begin a new one. */
 export type Reign = {
-  /** Port of the server itself, not of the balancer in front of it. */
-  readonly port: number
+  /** Address and port of the server itself, not of the balancer in front of it. */
+  readonly server: string
   /** Timeline under which the row was written; in this project it belongs to one epoch. */
   readonly timeline: number
   /** Start of the postmaster, in milliseconds since 1970, as the server tells it. */
@@ -45,7 +45,7 @@ export function acknowledgementsOf(attempts: readonly Attempt[]): readonly Ackno
 
 export function isSameReign(left: Reign, right: Reign): boolean {
   return (
-    left.port === right.port &&
+    left.server === right.server &&
     left.timeline === right.timeline &&
     left.startedAtMs === right.startedAtMs
   )

@@ -18,13 +18,20 @@ import type { TimingPlanName } from '../src/core/timing-plan.ts'
 import { messageOf } from '../src/lib/errors.ts'
 import type { AgentStatus } from '../src/ports/agent-api.ts'
 import type { StatusClient } from '../src/ports/status-client.ts'
-import type { NodeProcesses, Runtime, RuntimeCluster } from '../src/runtimes/runtime.ts'
+import type {
+  NodeProcesses,
+  Runtime,
+  RuntimeCluster,
+  RuntimeKind,
+} from '../src/runtimes/runtime.ts'
 import { createRuntime } from '../src/wiring.ts'
 import { freePortBlock } from '../test/support/free-ports.ts'
 import type { Target } from './writers.ts'
 import { fingerprintLedger, prepareLedger, withClient } from './writers.ts'
 
 export type ClusterShape = {
+  /** In a lab the bench itself runs on the client host (see lab.ts). */
+  readonly runtime: RuntimeKind
   readonly dataNodeCount: number
   readonly witnessCount: number
   readonly plan: TimingPlanName
@@ -32,12 +39,15 @@ export type ClusterShape = {
 }
 
 export const defaultShape: ClusterShape = {
+  runtime: 'local',
   dataNodeCount: 3,
   witnessCount: 1,
   plan: 'fast',
   durability: 'quorum',
 }
 
+/** Names the folder that another process has made for the cluster. */
+export const homeVariable = 'PGHERD_BENCH_HOME'
 const statusDeadlineMs = 1000
 const upMsMax = 120_000
 
@@ -63,11 +73,8 @@ export class BenchCluster {
 
   /** Resolves when the cluster is healthy and its ledger is prepared. Leaves nothing behind on failure. */
   static async start(shape: ClusterShape = defaultShape): Promise<BenchCluster> {
-    const home = await mkdtemp(path.join(tmpdir(), 'pgherd-bench-'))
-    // PostgreSQL runs as another user when we are root.
-    await chmod(home, 0o755)
-    const spec = parseSpec(await renderSpec(shape), 'bench')
-    const cluster = new BenchCluster(shape, home, spec)
+    const home = await makeHome()
+    const cluster = new BenchCluster(shape, home, await specOf(shape))
     try {
       await ensureBuilt()
       await cluster.up()
@@ -93,7 +100,12 @@ export class BenchCluster {
   /** As `pgherd up`: resolves when the cluster is healthy. @returns whether there was anything to do */
   async up(): Promise<boolean> {
     const signal = AbortSignal.timeout(upMsMax)
-    const { cluster, isChanged } = await this.#runtime.up(this.#spec, null, () => undefined, signal)
+    const { cluster, isChanged } = await this.#runtime.up(
+      this.#spec,
+      this.shape.runtime,
+      () => undefined,
+      signal,
+    )
     this.#cluster = cluster
     this.#password = await cluster.application.readPassword()
     await this.waitUntilHealthy(upMsMax)
@@ -256,15 +268,34 @@ export async function waitFor(
   }
 }
 
-async function renderSpec(shape: ClusterShape): Promise<string> {
+/** The folder of a cluster; whoever starts this process may have made it. */
+export async function makeHome(): Promise<string> {
+  const given = process.env[homeVariable]
+  if (given !== undefined) return given
+  const home = await mkdtemp(path.join(tmpdir(), 'pgherd-bench-'))
+  // PostgreSQL runs as another user when we are root.
+  await chmod(home, 0o755)
+  return home
+}
+
+/** The spec of a shape, in a lab with two balancers that share an address. */
+export async function specOf(shape: ClusterShape): Promise<LoadedSpec> {
   const { dataNodeCount, witnessCount, plan, durability } = shape
-  const numbers = (count: number) => Array.from({ length: count }, (_, index) => index)
+  const isLab = shape.runtime === 'lab'
+  const some = (count: number, prefix: string, role: string, first: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      name: `${prefix}-${index}`,
+      role,
+      ...(isLab ? { host: `10.77.0.${first + index}` } : {}),
+    }))
   const nodes = [
-    ...numbers(dataNodeCount).map((index) => ({ name: `pg-${index}`, role: 'data' })),
-    ...numbers(witnessCount).map((index) => ({ name: `pgw-${index}`, role: 'witness' })),
-    { name: 'lb-0', role: 'balancer' },
+    ...some(dataNodeCount, 'pg', 'data', 11),
+    ...some(witnessCount, 'pgw', 'witness', 21),
+    ...some(isLab ? 2 : 1, 'lb', 'balancer', 31),
   ]
-  const basePort = await freePortBlock(portBlockSize)
+  const place = isLab
+    ? { balancer: { vip: '10.77.0.100/24' } }
+    : { basePort: await freePortBlock(portBlockSize) }
   // JSON is YAML.
-  return JSON.stringify({ cluster: 'bench', plan, durability, basePort, nodes })
+  return parseSpec(JSON.stringify({ cluster: 'bench', plan, durability, ...place, nodes }), 'bench')
 }

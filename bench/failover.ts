@@ -4,6 +4,7 @@
 import { BenchCluster, defaultShape } from './cluster.ts'
 import { renderFailover, renderTrial, type SeriesResult } from './failover-report.ts'
 import { faultNames, faults, type FaultName } from './faults.ts'
+import { mustMove, runOnClientHost } from './lab.ts'
 import { describeMachine, renderMachine } from './machine.ts'
 import { parseChoice, parseCount, parseNames, readOptions, runBench, writeJson } from './options.ts'
 import { runTrial, type Trial } from './trial.ts'
@@ -11,6 +12,7 @@ import { runTrial, type Trial } from './trial.ts'
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const definitions = {
+  runtime: { value: 'local', about: 'local, or lab (root): real addresses, two balancers, a VIP' },
   plan: { value: 'fast', about: 'timing plan: fast, balanced or wan' },
   trials: { value: '20', about: 'trials of each fault' },
   faults: {
@@ -26,10 +28,14 @@ async function main(): Promise<boolean> {
   const trialCount = parseCount('trials', options.trials)
   const names = parseNames('faults', options.faults, faultNames)
 
+  const runtime = parseChoice('runtime', options.runtime, ['local', 'lab'])
+  const shape = { ...defaultShape, runtime, plan }
+  if (mustMove(shape)) return runOnClientHost(shape)
+
   const machine = await describeMachine()
   say(renderMachine(machine))
   const startedAt = new Date()
-  const cluster = await BenchCluster.start({ ...defaultShape, plan })
+  const cluster = await BenchCluster.start(shape)
   const series: SeriesResult[] = []
   try {
     for (const name of names) series.push(await runSeries(cluster, name, trialCount, series))

@@ -7,6 +7,7 @@ import type { NodeName } from '../src/core/names.ts'
 import { votersOf } from '../src/core/cluster-layout.ts'
 import type { NodeProcess } from '../src/runtimes/runtime.ts'
 import { type BenchCluster, waitFor } from './cluster.ts'
+import { labOf, vipHolderOf } from './lab.ts'
 import { moveStoreLeader, storeLeaderOf } from './etcd-leader.ts'
 import { readArguments, readParent } from './process-usage.ts'
 
@@ -39,6 +40,11 @@ export const faultNames = [
   'guard-kill',
   'node-freeze',
   'node-stop',
+  'host-off',
+  'host-cut',
+  'proxy-kill',
+  'keepalived-kill',
+  'vip-host-off',
 ] as const
 export type FaultName = (typeof faultNames)[number]
 
@@ -97,6 +103,27 @@ const killNode: Fault['inject'] = async (cluster, primary) => {
   const faultAtMs = readMonotonicMs()
   await cluster.runtime.killNode(primary)
   return faultAtMs
+}
+
+async function killAllNamed(cluster: BenchCluster, node: NodeName, name: string): Promise<number> {
+  const { processes } = await cluster.processesOf(node)
+  const found = processes.filter((each) => each.name === name)
+  if (found.length === 0) throw new Error(`${node} runs no ${name}`)
+  const faultAtMs = readMonotonicMs()
+  for (const { pid } of found) signalProcess(pid, 'SIGKILL')
+  return faultAtMs
+}
+
+const powerOff: Fault['inject'] = async (cluster, node) => {
+  const faultAtMs = readMonotonicMs()
+  await labOf(cluster).powerOff(node)
+  return faultAtMs
+}
+
+const powerOn = async (cluster: BenchCluster, node: NodeName): Promise<number> => {
+  const backAtMs = readMonotonicMs()
+  await labOf(cluster).powerOn(node)
+  return backAtMs
 }
 
 export const faults: Readonly<Record<FaultName, Fault>> = {
@@ -208,6 +235,59 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
       return faultAtMs
     },
     heal: startAgain,
+  },
+  'host-off': {
+    name: 'host-off',
+    title: "the primary's host loses power",
+    measure: 'reign',
+    changesReign: true,
+    prepare: primaryOf,
+    inject: powerOff,
+    heal: powerOn,
+  },
+  'host-cut': {
+    name: 'host-cut',
+    title: 'the primary is cut off from everything',
+    measure: 'reign',
+    changesReign: true,
+    prepare: primaryOf,
+    inject: async (cluster, primary) => {
+      const faultAtMs = readMonotonicMs()
+      await labOf(cluster).cut(primary, null, false)
+      return faultAtMs
+    },
+    heal: async (cluster, primary) => {
+      const backAtMs = readMonotonicMs()
+      await labOf(cluster).heal(primary, null)
+      return backAtMs
+    },
+  },
+  'proxy-kill': {
+    name: 'proxy-kill',
+    title: 'HAProxy killed where the VIP is',
+    measure: 'gap',
+    changesReign: false,
+    prepare: vipHolderOf,
+    inject: (cluster, node) => killAllNamed(cluster, node, 'haproxy'),
+    heal: comesBackByItself,
+  },
+  'keepalived-kill': {
+    name: 'keepalived-kill',
+    title: 'Keepalived killed where the VIP is',
+    measure: 'gap',
+    changesReign: false,
+    prepare: vipHolderOf,
+    inject: (cluster, node) => killAllNamed(cluster, node, 'keepalived'),
+    heal: comesBackByItself,
+  },
+  'vip-host-off': {
+    name: 'vip-host-off',
+    title: 'the host of the VIP loses power',
+    measure: 'gap',
+    changesReign: false,
+    prepare: vipHolderOf,
+    inject: powerOff,
+    heal: powerOn,
   },
 }
 

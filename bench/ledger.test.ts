@@ -5,9 +5,9 @@ import { describeFaults, judgeLedger } from './ledger.ts'
 
 function attempt(
   sequence: number,
-  changes: Partial<Attempt> & { port?: number; timeline?: number } = {},
+  changes: Partial<Attempt> & { server?: string; timeline?: number } = {},
 ): Attempt {
-  const { port = 5510, timeline = 1, ...rest } = changes
+  const { server = 'a:5510', timeline = 1, ...rest } = changes
   const outcome: Outcome = changes.outcome ?? 'acknowledged'
   return {
     client: 0,
@@ -15,14 +15,14 @@ function attempt(
     sentAtMs: sequence * 10,
     endedAtMs: sequence * 10 + 5,
     outcome,
-    reign: outcome === 'acknowledged' ? { port, timeline, startedAtMs: 1 } : null,
+    reign: outcome === 'acknowledged' ? { server, timeline, startedAtMs: 1 } : null,
     why: null,
     ...rest,
   }
 }
 
-function row(sequence: number, port = 5510, timeline = 1): LedgerRow {
-  return { client: 0, sequence, port, timeline }
+function row(sequence: number, server = 'a:5510', timeline = 1): LedgerRow {
+  return { client: 0, sequence, server, timeline }
 }
 
 describe('ledger', () => {
@@ -58,10 +58,10 @@ describe('ledger', () => {
 
   test('a row twice, a row of nobody, a row of another server → three faults', () => {
     const attempts = [attempt(1), attempt(2)]
-    const verdict = judgeLedger(attempts, [row(1), row(1), row(2, 5511), row(7)])
+    const verdict = judgeLedger(attempts, [row(1), row(1), row(2, 'a:5511'), row(7)])
     expect(verdict).toMatchObject({
       repeated: [{ sequence: 1 }],
-      altered: [{ sequence: 2, port: 5511 }],
+      altered: [{ sequence: 2, server: 'a:5511' }],
       strangers: [{ sequence: 7 }],
       isSound: false,
     })
@@ -69,19 +69,21 @@ describe('ledger', () => {
   })
 
   test('two servers in one timeline → fault, although every row is there', () => {
-    const attempts = [attempt(1, { port: 5510 }), attempt(2, { port: 5511 })]
-    const verdict = judgeLedger(attempts, [row(1, 5510), row(2, 5511)])
-    expect(verdict.sharedTimelines).toEqual([{ timeline: 1, ports: [5510, 5511] }])
-    expect(describeFaults(verdict)).toEqual(['servers 5510 and 5511 acknowledged in timeline 1'])
+    const attempts = [attempt(1, { server: 'a:5510' }), attempt(2, { server: 'a:5511' })]
+    const verdict = judgeLedger(attempts, [row(1, 'a:5510'), row(2, 'a:5511')])
+    expect(verdict.sharedTimelines).toEqual([{ timeline: 1, servers: ['a:5510', 'a:5511'] }])
+    expect(describeFaults(verdict)).toEqual([
+      'servers a:5510 and a:5511 acknowledged in timeline 1',
+    ])
   })
 
   test('former primary takes a write after a later one opened → stale', () => {
     const attempts = [
       attempt(1),
-      attempt(2, { port: 5511, timeline: 2, sentAtMs: 100, endedAtMs: 120 }),
+      attempt(2, { server: 'a:5511', timeline: 2, sentAtMs: 100, endedAtMs: 120 }),
       attempt(3, { sentAtMs: 130, endedAtMs: 140 }),
     ]
-    const verdict = judgeLedger(attempts, [row(1), row(2, 5511, 2), row(3)])
+    const verdict = judgeLedger(attempts, [row(1), row(2, 'a:5511', 2), row(3)])
     expect(verdict.stale.map((one) => one.sequence)).toEqual([3])
     expect(verdict.isSound).toBe(false)
   })
@@ -89,8 +91,8 @@ describe('ledger', () => {
   test('answer of the former primary was on its way when a later one opened → not stale', () => {
     const attempts = [
       attempt(1, { sentAtMs: 110, endedAtMs: 150 }),
-      attempt(2, { port: 5511, timeline: 2, sentAtMs: 100, endedAtMs: 120 }),
+      attempt(2, { server: 'a:5511', timeline: 2, sentAtMs: 100, endedAtMs: 120 }),
     ]
-    expect(judgeLedger(attempts, [row(1), row(2, 5511, 2)]).isSound).toBe(true)
+    expect(judgeLedger(attempts, [row(1), row(2, 'a:5511', 2)]).isSound).toBe(true)
   })
 })

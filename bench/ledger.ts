@@ -8,14 +8,14 @@ import { acknowledgementsOf } from './attempt.ts'
 export type LedgerRow = {
   readonly client: number
   readonly sequence: number
-  readonly port: number
+  readonly server: string
   readonly timeline: number
 }
 
 /** Two servers that acknowledged under one timeline, which belongs to one epoch. */
 export type SharedTimeline = {
   readonly timeline: number
-  readonly ports: readonly number[]
+  readonly servers: readonly string[]
 }
 
 export type LedgerVerdict = {
@@ -70,7 +70,7 @@ export function judgeLedger(
   const altered = acknowledged.flatMap(({ client, sequence, reign }) => {
     const row = present.get(keyOf({ client, sequence }))
     if (row === undefined) return []
-    return row.port === reign.port && row.timeline === reign.timeline ? [] : [row]
+    return row.server === reign.server && row.timeline === reign.timeline ? [] : [row]
   })
   const sharedTimelines = findSharedTimelines(acknowledged)
   const stale = findStale(acknowledged)
@@ -92,13 +92,14 @@ export function judgeLedger(
 }
 
 function findSharedTimelines(acknowledged: readonly Acknowledgement[]): readonly SharedTimeline[] {
-  const ports = new Map<number, Set<number>>()
+  const servers = new Map<number, Set<string>>()
   for (const { reign } of acknowledged) {
-    ports.set(reign.timeline, (ports.get(reign.timeline) ?? new Set()).add(reign.port))
+    const known = servers.get(reign.timeline) ?? new Set()
+    servers.set(reign.timeline, known.add(reign.server))
   }
-  return [...ports]
+  return [...servers]
     .filter(([, members]) => members.size > 1)
-    .map(([timeline, members]) => ({ timeline, ports: [...members].sort((a, b) => a - b) }))
+    .map(([timeline, members]) => ({ timeline, servers: [...members].sort() }))
 }
 
 /**
@@ -126,8 +127,8 @@ export function describeFaults(verdict: LedgerVerdict): readonly string[] {
     ...say(verdict.strangers.length, 'rows are there that nobody wrote'),
     ...say(verdict.altered.length, 'rows differ from what was acknowledged'),
     ...verdict.sharedTimelines.map(
-      ({ timeline, ports }) =>
-        `servers ${ports.join(' and ')} acknowledged in timeline ${timeline}`,
+      ({ timeline, servers }) =>
+        `servers ${servers.join(' and ')} acknowledged in timeline ${timeline}`,
     ),
     ...say(verdict.stale.length, 'writes were taken by a former primary after a later one opened'),
   ]

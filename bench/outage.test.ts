@@ -2,21 +2,25 @@ import { describe, expect, test } from 'vitest'
 import type { Acknowledgement } from './attempt.ts'
 import { measureOutage } from './outage.ts'
 
-function acknowledged(endedAtMs: number, port = 5510, startedAtMs = 1): Acknowledgement {
+function acknowledged(endedAtMs: number, server = 'a:5510', startedAtMs = 1): Acknowledgement {
   return {
     client: 0,
     sequence: endedAtMs,
     sentAtMs: endedAtMs - 2,
     endedAtMs,
     outcome: 'acknowledged',
-    reign: { port, timeline: port === 5510 ? 1 : 2, startedAtMs },
+    reign: { server, timeline: server === 'a:5510' ? 1 : 2, startedAtMs },
     why: null,
   }
 }
 
 describe('outage', () => {
   test('another server takes over → from the fault to its first commit', () => {
-    const acknowledgements = [acknowledged(90), acknowledged(600, 5511), acknowledged(610, 5511)]
+    const acknowledgements = [
+      acknowledged(90),
+      acknowledged(600, 'a:5511'),
+      acknowledged(610, 'a:5511'),
+    ]
     expect(measureOutage(acknowledgements, 100, 620)).toEqual({
       outageMs: 500,
       restoredAtMs: 600,
@@ -30,7 +34,7 @@ describe('outage', () => {
       acknowledged(90),
       acknowledged(150),
       acknowledged(200),
-      acknowledged(700, 5511),
+      acknowledged(700, 'a:5511'),
     ]
     expect(measureOutage(acknowledgements, 100, 710)).toMatchObject({
       outageMs: 600,
@@ -40,7 +44,7 @@ describe('outage', () => {
   })
 
   test('same server started again → a new reign', () => {
-    const acknowledgements = [acknowledged(90), acknowledged(400, 5510, 2)]
+    const acknowledgements = [acknowledged(90), acknowledged(400, 'a:5510', 2)]
     expect(measureOutage(acknowledgements, 100, 410)).toMatchObject({ outageMs: 300 })
   })
 

@@ -13,6 +13,11 @@ const promised: Readonly<
     'node-kill-store-leader': 2000,
     'agent-freeze': 2500,
     switchover: 500,
+    'host-off': 2200,
+    'host-cut': 2500,
+    'proxy-kill': 1000,
+    'keepalived-kill': 1500,
+    'vip-host-off': 1500,
   },
   balanced: {
     'postmaster-kill': 800,

@@ -67,7 +67,7 @@ export async function runTrial(
     // The fault is to come at any point of the renewal period.
     await pause(randomInt(0, cluster.runtime.layout.plan.renewMs * 2))
     const faultAtMs = await fault.inject(cluster, hit)
-    await waitUntilServed(writers, fault, faultAtMs)
+    await waitUntilServed(writers, fault, faultAtMs, readMonotonicMs())
     await pause(absenceMs)
     const backAtMs = await fault.heal(cluster, hit, faultAtMs)
     await waitUntilBack(cluster, hit)
@@ -116,7 +116,13 @@ function countsOf(verdict: LedgerVerdict): LedgerCounts {
   }
 }
 
-async function waitUntilServed(writers: Writers, fault: Fault, faultAtMs: number): Promise<void> {
+/** @param injectedAtMs when the fault was there in full; until then everything may go on */
+async function waitUntilServed(
+  writers: Writers,
+  fault: Fault,
+  faultAtMs: number,
+  injectedAtMs: number,
+): Promise<void> {
   const last = writers.attempts().findLast((one) => isAcknowledged(one))
   if (last === undefined || !isAcknowledged(last)) throw new Error('nobody could write before')
   const { reign } = last
@@ -124,13 +130,13 @@ async function waitUntilServed(writers: Writers, fault: Fault, faultAtMs: number
     `a commit after the fault ${fault.name}`,
     (attempt) =>
       isAcknowledged(attempt) &&
-      attempt.sentAtMs > faultAtMs &&
+      attempt.sentAtMs > (fault.changesReign ? faultAtMs : injectedAtMs) &&
       (!fault.changesReign || !isSameReign(attempt.reign, reign)),
     survivalMsMax,
   )
 }
 
-/** The node that was hit streams, or is the primary still or again. */
+/** The node that was hit streams, is the primary still or again, or is a balancer that runs. */
 async function waitUntilBack(cluster: BenchCluster, hit: NodeName): Promise<void> {
   let last = 'no answer'
   await waitFor(
@@ -139,7 +145,8 @@ async function waitUntilBack(cluster: BenchCluster, hit: NodeName): Promise<void
       const answer = await cluster.ask(hit)
       if (answer === null) return false
       last = `${answer.report.state} ${answer.report.detail ?? ''}`
-      return answer.role.isPrimary || answer.report.state === 'streaming'
+      const isBack = answer.report.role === 'balancer' && answer.report.state === 'running'
+      return isBack || answer.role.isPrimary || answer.report.state === 'streaming'
     },
     healthMsMax,
     30,

@@ -256,19 +256,21 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Error && 'severity' in error && error.severity === 'ERROR'
 }
 
+const serverText = `host(inet_server_addr()) || ':' || inet_server_port()`
+
 // One statement in the simple protocol: it is its own transaction, and its answer comes after the commit.
 function insertText(run: number, client: number, sequence: number): string {
   return (
-    `insert into ${table} (run, client, sequence, port, timeline) ` +
-    `values (${run}, ${client}, ${sequence}, inet_server_port(), ` +
+    `insert into ${table} (run, client, sequence, server, timeline) ` +
+    `values (${run}, ${client}, ${sequence}, ${serverText}, ` +
     `('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int) ` +
-    'returning port, timeline, extract(epoch from pg_postmaster_start_time())::float8 as started'
+    'returning server, timeline, extract(epoch from pg_postmaster_start_time())::float8 as started'
   )
 }
 
 function parseReign(row: unknown): Reign {
-  const { port, timeline, started } = row as { port: number; timeline: number; started: number }
-  return { port, timeline, startedAtMs: Math.round(started * 1000) }
+  const { server, timeline, started } = row as Omit<Reign, 'startedAtMs'> & { started: number }
+  return { server, timeline, startedAtMs: Math.round(started * 1000) }
 }
 
 /** Makes the table that the writers write to. Idempotent. */
@@ -278,7 +280,7 @@ export async function prepareLedger(target: Target): Promise<void> {
     await client.query(
       `create table if not exists ${table}
        (run int not null, client int not null, sequence int not null,
-        port int not null, timeline int not null)`,
+        server text not null, timeline int not null)`,
     )
   })
 }
@@ -287,7 +289,7 @@ export async function prepareLedger(target: Target): Promise<void> {
 export async function readLedger(target: Target, run: number): Promise<readonly LedgerRow[]> {
   return withClient(target, async (client) => {
     const { rows } = await client.query<LedgerRow>(
-      `select client, sequence, port, timeline from ${table} where run = $1`,
+      `select client, sequence, server, timeline from ${table} where run = $1`,
       [run],
     )
     return rows

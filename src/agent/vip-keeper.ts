@@ -43,20 +43,20 @@ export async function keepVip(parts: VipParts, signal: AbortSignal): Promise<voi
   const hasPartner = balancersOf(layout).some((node) => node.host !== self.host)
   const since = new Since(clock)
   let askedMs = clock.monotonicMs()
-  let isAsking = false
+  const asking = { isUnderWay: false }
   let told: string | null | undefined
 
   const ask = async (): Promise<void> => {
-    isAsking = true
+    asking.isUnderWay = true
     const startedMs = clock.monotonicMs()
     if (await isAnyoneThere(parts, others, advertMs * answerWithinAdverts)) askedMs = startedMs
-    isAsking = false
+    asking.isUnderWay = false
   }
   while (!signal.aborted) {
     const nowMs = clock.monotonicMs()
     const heardMs = Math.max(askedMs, mirror.answeredAtMs() ?? askedMs)
     const silentMs = nowMs - heardMs
-    if (silentMs > advertMs * askAfterAdverts && !isAsking) void ask()
+    if (silentMs > advertMs * askAfterAdverts && !asking.isUnderWay) void ask()
     const { unfitBecause } = judgeVip(
       {
         hasPartner,

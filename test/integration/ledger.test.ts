@@ -54,7 +54,9 @@ describe('ledger on a real server', () => {
     const verdict = judgeLedger(attempts, await readLedger(target, run))
     expect(verdict).toMatchObject({ failed: 0, unknown: 0, isSound: true })
     expect(verdict.acknowledged).toBe(attempts.length)
-    expect(attempts.every((one) => one.reign?.port === target.port)).toBe(true)
+    expect(attempts.every((one) => one.reign?.server === `127.0.0.1:${String(target.port)}`)).toBe(
+      true,
+    )
   })
 
   test('server killed and started again → the writers come back by themselves and measure it', async () => {
@@ -103,7 +105,7 @@ describe('ledger on a real server', () => {
         `insert into pgherd_ledger select * from pgherd_ledger where run = ${run} and client = 1 and sequence = 1`,
       )
       await client.query(`insert into pgherd_ledger values (${run}, 9, 1, 1, 1)`)
-      await client.query(`update pgherd_ledger set port = 1 where run = ${run} and client = 2`)
+      await client.query(`update pgherd_ledger set server = 'x' where run = ${run} and client = 2`)
     })
     const verdict = judgeLedger(attempts, await readLedger(target, run))
     expect(verdict.missing).toMatchObject([{ client: 0, sequence: 1 }])
