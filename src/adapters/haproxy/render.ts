@@ -230,5 +230,5 @@ function addressOf(node: NodeLayout): string {
 function hasIpv6(layout: ClusterLayout): boolean {
   const { write, read } = layout.endpoints
   const hosts = [write?.host, read?.host, ...balancersOf(layout).map((node) => node.host)]
-  return hosts.some((host) => host?.includes(':'))
+  return hosts.some((host) => host?.includes(':') === true)
 }
