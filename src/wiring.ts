@@ -1,5 +1,6 @@
 // The composition root: the only file that joins adapters to the rest.
 
+import { isIP } from 'node:net'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgent } from './agent/agent.ts'
@@ -29,6 +30,7 @@ import { systemRandom } from './adapters/system/random.ts'
 import type { AgentOptions } from './cli/context.ts'
 import { loadSpec } from './config/load.ts'
 import type { LoadedSpec } from './config/load.ts'
+import { serverConnectionsMax } from './config/connections.ts'
 import { isLoopback } from './config/ports.ts'
 import { readSecrets } from './config/secrets.ts'
 import type { Secrets } from './config/secrets.ts'
@@ -309,7 +311,7 @@ async function makeData(ground: Ground): Promise<{
 }
 
 async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
-  const { loaded, self, directory, sockets, journal } = ground
+  const { loaded, self, secrets, directory, sockets, journal } = ground
   const binary = haproxyProgram
   await checkHaproxy(binary)
   const proxyDirectory = path.join(directory, 'haproxy')
@@ -321,6 +323,12 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     layout: loaded.layout,
     bindHost: isLoopback(self.host) ? self.host : null,
     connectionsMax: loaded.spec.balancer.connectionsMax,
+    serverConnectionsMax: serverConnectionsMax(loaded.spec),
+    readLagMaxMb: loaded.spec.balancer.readLagMaxMb,
+    stats:
+      secrets.balancer === null
+        ? null
+        : { bindHost: isIP(self.host) === 0 ? null : self.host, password: secrets.balancer },
     runAs: ground.user,
     directory: proxyDirectory,
     configFile: path.join(proxyDirectory, 'haproxy.cfg'),

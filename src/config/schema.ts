@@ -154,7 +154,8 @@ const wantedVip = 'must be an address as 10.0.0.100/24'
 const balancer = z.strictObject({
   connectionsMax: z.int().min(10).max(100_000).default(defaults.clientConnectionsMax).meta({
     unit: 'connections',
-    description: 'How many client connections a balancer carries at each endpoint.',
+    description:
+      'How many client connections a balancer carries at each endpoint. To one PostgreSQL it opens max_connections less 10, so that superusers and what connects past the balancer find room; clients beyond that wait for up to 5 s.',
   }),
   readLagMaxMb: z.int().min(1).max(1_048_576).nullable().default(defaults.readLagMaxMb).meta({
     unit: 'MiB',

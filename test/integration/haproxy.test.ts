@@ -8,9 +8,16 @@ import type { Server, Socket } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkHaproxy, validateConfig } from '../../src/adapters/haproxy/program.ts'
+import {
+  checkHaproxy,
+  endHaproxy,
+  startHaproxy,
+  validateConfig,
+} from '../../src/adapters/haproxy/program.ts'
+import type { RunningHaproxy } from '../../src/adapters/haproxy/program.ts'
 import { createHaproxy } from '../../src/adapters/haproxy/proxy.ts'
 import type { HaproxyOptions } from '../../src/adapters/haproxy/proxy.ts'
+import { renderConfig } from '../../src/adapters/haproxy/render.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import type { ClusterLayout, NodeLayout } from '../../src/core/cluster-layout.ts'
 import { asNodeName } from '../../src/core/names.ts'
@@ -123,6 +130,9 @@ function optionsFor(changes: Partial<HaproxyOptions> = {}): HaproxyOptions {
     layout,
     bindHost: '127.0.0.1',
     connectionsMax: 100,
+    serverConnectionsMax: 50,
+    readLagMaxMb: 64,
+    stats: { bindHost: '127.0.0.1', password: 'a-generated_0ne' },
     runAs: null,
     directory,
     configFile: file('haproxy.cfg'),
@@ -406,6 +416,79 @@ describe('haproxy: the process', () => {
     expect(isProcessAlive(pid)).toBe(false)
     await expect(readFile(path.join(directory, 'haproxy.sock'))).rejects.toThrow('ENOENT')
     await expect(proxy.routeWrites(pg0, deadlineMs)).rejects.toThrow()
+  })
+})
+
+describe('haproxy: what it tells', () => {
+  const ask = async (port: number, at: string, password?: string) => {
+    const authorization =
+      password === undefined ? {} : { authorization: `Basic ${btoa(`pgherd:${password}`)}` }
+    const answer = await fetch(`http://127.0.0.1:${String(port)}${at}`, { headers: authorization })
+    return { status: answer.status, text: await answer.text() }
+  }
+  const health = async () => (await ask(layout.balancerPorts!.health, '/health')).status
+
+  it('statistics and metrics only with the password', async () => {
+    await startProxy()
+    const { stats } = layout.balancerPorts!
+    for (const at of ['/', '/metrics', '/;csv']) {
+      expect((await ask(stats, at)).status).toBe(401)
+      expect((await ask(stats, at, 'guessed')).status).toBe(401)
+    }
+    const metrics = await ask(stats, '/metrics', 'a-generated_0ne')
+    expect(metrics.status).toBe(200)
+    expect(metrics.text).toContain('haproxy_server_status{proxy="write",server="pg-0"')
+    expect((await ask(stats, '/', 'a-generated_0ne')).text).toContain('Statistics Report')
+  })
+
+  it('health: not without any server, yes with one for reads alone', async () => {
+    await startProxy()
+    await eventually('nothing serves', async () => (await health()) === 503)
+    nodes[1].isStandby = true
+    await eventually('reads are served', async () => (await health()) === 200)
+    nodes[1].isStandby = false
+    await eventually('nothing serves again', async () => (await health()) === 503)
+    nodes[0].isPrimary = true
+    await eventually('writes are served', async () => (await health()) === 200)
+    expect((await ask(layout.balancerPorts!.health, '/')).status).toBe(403)
+  })
+
+  it('more sessions than PostgreSQL takes → they wait, and get in when one ends', async () => {
+    nodes[0].isPrimary = true
+    await startProxy({ serverConnectionsMax: 2 })
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+    const [first] = [await open('write'), await open('write')]
+    const third = open('write')
+    first!.end()
+    expect((await third)?.server).toBe('pg-0')
+  })
+})
+
+describe('haproxy: without an agent', () => {
+  const standalone = async (): Promise<void> => {
+    const file = path.join(directory, 'alone.cfg')
+    await writeFile(file, renderConfig(layout, { ...optionsFor(), stateFile: null }))
+    alone = await startHaproxy('haproxy', optionsFor({ configFile: file }), null)
+  }
+  let alone: RunningHaproxy | null = null
+  afterEach(async () => {
+    if (alone !== null) await endHaproxy(alone.pid, 1000)
+    alone = null
+  })
+
+  it('from its first moment no session is led to anybody but the primary', async () => {
+    nodes[0].isPrimary = true
+    await standalone()
+    const seen = new Set<string | null>()
+    await eventually('writes reach pg-0', async () => {
+      const place = await whereTo('write')
+      seen.add(place)
+      return place === 'pg-0'
+    })
+    expect(seen).not.toContain('pg-1')
+    nodes[0].isPrimary = false
+    nodes[1].isPrimary = true
+    await eventually('writes reach pg-1', async () => (await whereTo('write')) === 'pg-1')
   })
 })
 

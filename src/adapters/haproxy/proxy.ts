@@ -14,17 +14,16 @@ import type { Proxy, ProxyState } from '../../ports/proxy.ts'
 import { endHaproxy, findHaproxy, firstAlert, startHaproxy, validateConfig } from './program.ts'
 import type { HaproxyFiles, RunningHaproxy } from './program.ts'
 import { renderClosedState, renderConfig, writeProxy } from './render.ts'
+import type { HaproxySettings } from './render.ts'
 import { parseServersState, sendCommand } from './runtime-api.ts'
 
-export type HaproxyOptions = HaproxyFiles & {
-  /** Name or path of the program. */
-  readonly binary: string
-  readonly layout: ClusterLayout
-  readonly bindHost: string | null
-  readonly connectionsMax: number
-  readonly runAs: { readonly uid: number; readonly gid: number } | null
-  readonly stateFile: string
-}
+export type HaproxyOptions = HaproxyFiles &
+  HaproxySettings & {
+    /** Name or path of the program. */
+    readonly binary: string
+    readonly layout: ClusterLayout
+    readonly stateFile: string
+  }
 
 const restartPauseMs = { first: 100, longest: 2000 } as const
 const aliveCheckMs = 250

@@ -48,6 +48,9 @@ const settings: HaproxySettings = {
   stateFile: '/data/lb-0/haproxy.state',
   bindHost: '127.0.0.1',
   connectionsMax: 2000,
+  serverConnectionsMax: 90,
+  readLagMaxMb: 64,
+  stats: { bindHost: '127.0.0.1', password: 'a-generated_0ne' },
   runAs: null,
 }
 
@@ -62,9 +65,29 @@ describe('haproxy: configuration', () => {
       ...settings,
       bindHost: null,
       connectionsMax: 500,
+      stats: { bindHost: '10.0.0.3', password: 'a-generated_0ne' },
       runAs: { uid: 113, gid: 120 },
     })
     await expect(text).toMatchFileSnapshot('testdata/hosts.cfg')
+  })
+
+  it('on a host without an agent, which clients reach by IPv6', async () => {
+    const layout = layoutOn(['fd00::1', 'fd00::2', 'fd00::3'])
+    const text = renderConfig(layout, {
+      ...settings,
+      stateFile: null,
+      bindHost: null,
+      serverConnectionsMax: 190,
+      readLagMaxMb: null,
+      stats: { bindHost: 'fd00::3', password: 'a-generated_0ne' },
+      runAs: { user: 'haproxy', group: 'haproxy' },
+    })
+    await expect(text).toMatchFileSnapshot('testdata/standalone.cfg')
+  })
+
+  it('has no statistics without a password', () => {
+    const text = renderConfig(loopback, { ...settings, stats: null })
+    expect(text).not.toMatch(/stats uri|5502|userlist/)
   })
 
   it('needs endpoints', () => {

@@ -1,28 +1,49 @@
 // The configuration of HAProxy as text, a pure function of the cluster's layout. Written for 2.4 to 3.0.
 
-import { dataNodesOf } from '../../core/cluster-layout.ts'
+import { balancersOf, dataNodesOf } from '../../core/cluster-layout.ts'
 import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
+import { bindAddress, bracketed } from './bind-address.ts'
 import { checkTimingOf } from './check-timing.ts'
+import { renderHealth, renderStats } from './render-frontends.ts'
 
 export type HaproxySettings = {
   /** Unix socket for commands to the running program. */
   readonly socketPath: string
-  /** Where the states of servers are read from at start. */
-  readonly stateFile: string
-  /** Where clients connect; null: every IPv4 address of the machine. */
+  /**
+   * Where the states of servers are read from at start. Null: no agent looks after this HAProxy, and its
+   * checks alone find the primary.
+   */
+  readonly stateFile: string | null
+  /** Where clients connect; null: every address of the machine. */
   readonly bindHost: string | null
   /** Connections per endpoint. */
   readonly connectionsMax: number
+  /** Connections per server; what is beyond waits for a free one. */
+  readonly serverConnectionsMax: number
+  /** A standby further behind gets no new reads; null: no limit. */
+  readonly readLagMaxMb: number | null
+  /** Null: no statistics. */
+  readonly stats: {
+    /** Null: every address of the machine. */
+    readonly bindHost: string | null
+    /** Letters, digits, `-` and `_`. */
+    readonly password: string
+  } | null
   /** Whom HAProxy becomes after it has opened its ports; null: it stays what we are. */
-  readonly runAs: { readonly uid: number; readonly gid: number } | null
+  readonly runAs:
+    | { readonly uid: number; readonly gid: number }
+    | { readonly user: string; readonly group: string }
+    | null
 }
 
 /** Names of the two listeners, as commands and statistics show them. */
 export const writeProxy = 'write'
 export const readProxy = 'read'
 
-/** Checks, health commands and metrics need some connections besides the clients'. */
+/** Statistics, metrics and the health frontend need some connections besides the clients'. */
 const spareConnectionCount = 100
+/** Reads that lead to the primary must leave its connections to the writes. */
+const fallbackPart = 4
 
 /**
  * The whole file.
@@ -30,13 +51,21 @@ const spareConnectionCount = 100
  */
 export function renderConfig(layout: ClusterLayout, settings: HaproxySettings): string {
   const { write, read } = layout.endpoints
-  if (write === null || read === null) throw new RangeError('the layout has no endpoints')
+  const ports = layout.balancerPorts
+  if (write === null || read === null || ports === null) {
+    throw new RangeError('the layout has no endpoints')
+  }
+  const { stats } = settings
   return [
     `# Written by pgherd for cluster ${layout.cluster}. Changes are overwritten.`,
     ...renderGlobal(settings),
-    ...renderDefaults(layout),
+    ...renderDefaults(layout, settings),
     ...renderWrite(layout, write.port, settings),
     ...renderRead(layout, read.port, settings),
+    ...renderHealth(ports.health, writeProxy, readProxy),
+    ...(stats === null
+      ? []
+      : renderStats(stats.bindHost, ports.stats, hasIpv6(layout), stats.password)),
     '',
   ].join('\n')
 }
@@ -72,22 +101,27 @@ function renderGlobal(settings: HaproxySettings): readonly string[] {
     `  maxconn ${String(settings.connectionsMax * 2 + spareConnectionCount)}`,
     `  stats socket ${settings.socketPath} mode 600 level admin expose-fd listeners`,
     '  stats timeout 10s',
-    ...(settings.runAs === null
-      ? []
-      : [`  uid ${String(settings.runAs.uid)}`, `  gid ${String(settings.runAs.gid)}`]),
-    `  server-state-file ${settings.stateFile}`,
+    ...renderOwner(settings.runAs),
+    ...(settings.stateFile === null ? [] : [`  server-state-file ${settings.stateFile}`]),
     '  # After a reload, sessions of the old process may go on for this long.',
     '  hard-stop-after 1h',
   ]
 }
 
-function renderDefaults(layout: ClusterLayout): readonly string[] {
+function renderOwner(runAs: HaproxySettings['runAs']): readonly string[] {
+  if (runAs === null) return []
+  return 'user' in runAs
+    ? [`  user ${runAs.user}`, `  group ${runAs.group}`]
+    : [`  uid ${String(runAs.uid)}`, `  gid ${String(runAs.gid)}`]
+}
+
+function renderDefaults(layout: ClusterLayout, settings: HaproxySettings): readonly string[] {
   const timing = checkTimingOf(layout.plan)
   return [
     '',
     'defaults',
     '  mode tcp',
-    '  load-server-state-from-file global',
+    ...(settings.stateFile === null ? [] : ['  load-server-state-from-file global']),
     `  timeout connect ${String(timing.connectTimeoutMs)}ms`,
     `  timeout check ${String(timing.timeoutMs)}ms`,
     '  # Pools keep idle connections for hours; a dead peer is found by keepalive, not by idleness.',
@@ -95,7 +129,8 @@ function renderDefaults(layout: ClusterLayout): readonly string[] {
     '  timeout server 24h',
     '  timeout client-fin 30s',
     '  timeout server-fin 30s',
-    '  timeout queue 1s',
+    '  # So long a client waits for a connection of PostgreSQL when all are in use, then it is refused.',
+    '  timeout queue 5s',
     '  option clitcpka',
     '  clitcpka-idle 60s',
     '  clitcpka-intvl 10s',
@@ -120,12 +155,24 @@ function renderWrite(
     '',
     `listen ${writeProxy}`,
     `  id ${String(proxyId.write)}`,
-    `  bind ${bindAddress(settings, port)}`,
+    `  bind ${bindAddress(settings.bindHost, port, hasIpv6(layout))}`,
     `  maxconn ${String(settings.connectionsMax)}`,
+    ...(settings.stateFile === null ? renderOnlyOne() : []),
     '  option httpchk OPTIONS /primary',
     '  http-check expect status 200',
     renderDefaultServer(timing.writeCheckMs, timing.writeFall),
-    ...dataNodesOf(layout).map(renderCheckedServer),
+    ...dataNodesOf(layout).map((node, index) => renderCheckedServer(node, index, settings)),
+  ]
+}
+
+/**
+ * Without a state file every server counts as usable until its first check, and nobody closes a former
+ * primary before its checks do: a session that is refused then is better than one that is led astray.
+ */
+function renderOnlyOne(): readonly string[] {
+  return [
+    '  # While more than one server seems to take writes, it is not known which one does.',
+    `  tcp-request connection reject if { nbsrv(${writeProxy}) gt 1 }`,
   ]
 }
 
@@ -140,20 +187,25 @@ function renderRead(
     '',
     `listen ${readProxy}`,
     `  id ${String(proxyId.read)}`,
-    `  bind ${bindAddress(settings, port)}`,
+    `  bind ${bindAddress(settings.bindHost, port, hasIpv6(layout))}`,
     `  maxconn ${String(settings.connectionsMax)}`,
     '  balance leastconn',
-    '  option httpchk OPTIONS /replica',
+    `  option httpchk OPTIONS /replica${lagLimit(settings)}`,
     '  http-check expect status 200',
     renderDefaultServer(timing.readCheckMs, timing.readFall),
-    ...nodes.map(renderCheckedServer),
+    ...nodes.map((node, index) => renderCheckedServer(node, index, settings)),
     '  # Without any standby, reads go where writes go.',
     ...nodes.map(
       (node, index) =>
         `  server ${node.name}-primary ${addressOf(node)} id ${String(nodes.length + index + 1)}` +
+        ` maxconn ${String(Math.ceil(settings.serverConnectionsMax / fallbackPart))}` +
         ` track ${writeProxy}/${node.name} backup`,
     ),
   ]
+}
+
+function lagLimit({ readLagMaxMb }: HaproxySettings): string {
+  return readLagMaxMb === null ? '' : `?lag=${String(readLagMaxMb)}MB`
 }
 
 function renderDefaultServer(checkMs: number, fall: number): string {
@@ -164,19 +216,19 @@ function renderDefaultServer(checkMs: number, fall: number): string {
   )
 }
 
-function renderCheckedServer(node: NodeLayout, index: number): string {
+function renderCheckedServer(node: NodeLayout, index: number, settings: HaproxySettings): string {
   const check = `check port ${String(node.apiPort)}`
-  return `  server ${node.name} ${addressOf(node)} id ${String(index + 1)} ${check}`
+  const limit = `maxconn ${String(settings.serverConnectionsMax)}`
+  return `  server ${node.name} ${addressOf(node)} id ${String(index + 1)} ${limit} ${check}`
 }
 
 function addressOf(node: NodeLayout): string {
   return `${bracketed(node.host)}:${String(node.postgresPort)}`
 }
 
-function bindAddress(settings: HaproxySettings, port: number): string {
-  return `${settings.bindHost === null ? '*' : bracketed(settings.bindHost)}:${String(port)}`
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
+/** Clients reach a balancer that has an IPv6 address, or shares one, by that. */
+function hasIpv6(layout: ClusterLayout): boolean {
+  const { write, read } = layout.endpoints
+  const hosts = [write?.host, read?.host, ...balancersOf(layout).map((node) => node.host)]
+  return hosts.some((host) => host?.includes(':') === true)
 }
