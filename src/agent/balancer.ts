@@ -237,10 +237,11 @@ function reportOf(parts: Parts): NodeReport {
     history: null,
     position: null,
     replayLsn: null,
-    // Where its writes go; the other balancers look at it.
-    upstream: parts.memory.writesTo[0] ?? null,
+    upstream: null,
     promise: 0 as Epoch,
     isEvidence: false,
+    // The other balancers look at it.
+    balancing: { writesTo: parts.memory.writesTo[0] ?? null, hasVip: hasVip(parts) },
     version,
     reportedAtMs: clock.wallClockMs(),
   }
@@ -259,14 +260,15 @@ function stateOf(parts: Parts): Pick<NodeReport, 'state' | 'detail'> {
   }
 }
 
-function runningState({ vip, layout }: Parts): Pick<NodeReport, 'state' | 'detail'> {
+function runningState({ vip }: Parts): Pick<NodeReport, 'state' | 'detail'> {
   const state = vip?.state() ?? null
-  if (state === null) return { state: 'running', detail: null }
-  if (state.kind !== 'running') return { state: state.kind, detail: state.detail }
-  return {
-    state: 'running',
-    detail: state.isHere ? `has ${layout.vip?.address ?? 'the VIP'}` : null,
-  }
+  if (state === null || state.kind === 'running') return { state: 'running', detail: null }
+  return { state: state.kind, detail: state.detail }
+}
+
+function hasVip({ vip }: Parts): boolean | null {
+  const state = vip?.state() ?? null
+  return state === null ? null : state.kind === 'running' && state.isHere
 }
 
 function leaseStatusOf(parts: Parts): LeaseStatus | null {

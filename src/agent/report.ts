@@ -107,6 +107,7 @@ export function reportOf(node: Node): NodeReport {
     upstream: server.kind === 'standby' ? (memory.following?.node ?? null) : null,
     promise: local.promise ?? (0 as Epoch),
     isEvidence: local.suspendedUntil === null,
+    balancing: null,
     version: node.version,
     reportedAtMs: ports.clock.wallClockMs(),
   }

@@ -73,7 +73,11 @@ function bench(nodes = pair) {
   const see = (report: Partial<NodeReport>): void => {
     revision += 1
     const value = makeReport({
-      ...{ name: asNodeName('lb-1'), state: 'running' as const, upstream: asNodeName('pg-0') },
+      ...{
+        name: asNodeName('lb-1'),
+        state: 'running' as const,
+        balancing: { writesTo: asNodeName('pg-0'), hasVip: false },
+      },
       reportedAtMs: clock.wallClockMs(),
       ...report,
     })

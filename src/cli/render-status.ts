@@ -141,7 +141,8 @@ function connectionLines(status: ClusterStatus, widthMax: number, style: Style):
   const parts: string[] = []
   if (write !== null) parts.push(`Writes ${style.bold(`${write.host}:${write.port}`)}`)
   if (read !== null) parts.push(`reads ${style.bold(`${read.host}:${read.port}`)}`)
-  const balancers = status.balancers.map((one) => `${one.name} ${one.state}`)
+  const vip = (hasVip: boolean | null) => (hasVip === true ? ' with the address' : '')
+  const balancers = status.balancers.map((one) => `${one.name} ${one.state}${vip(one.hasVip)}`)
   if (balancers.length > 0) parts.push(`balancer ${balancers.join(', ')}`)
   parts.push(`durability ${durabilityText(status)}`)
   return joinParts(parts, widthMax, style)

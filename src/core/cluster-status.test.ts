@@ -60,7 +60,9 @@ describe('a healthy cluster', () => {
   test('the balancer is no node of the table, but part of the document', () => {
     const status = merge()
     expect(nodeOf(status, 'lb-0')).toBeUndefined()
-    expect(status.balancers).toEqual([{ name: 'lb-0', state: 'running', detail: null }])
+    expect(status.balancers).toEqual([
+      { name: 'lb-0', state: 'running', detail: null, hasVip: null },
+    ])
   })
 })
 

@@ -89,6 +89,8 @@ export type BalancerStatus = {
   readonly name: NodeName
   readonly state: NodeState | 'unreachable' | 'frozen'
   readonly detail: string | null
+  /** Whether the address that the balancers share is on it; null when there is none, or it is silent. */
+  readonly hasVip: boolean | null
 }
 
 export type SyncStatus = {
@@ -152,7 +154,11 @@ export function mergeStatus(
       .filter((node) => node.role === 'balancer')
       .map(({ name }) => {
         const observation = observations.get(name)
-        return { name, state: stateOf(observation), detail: detailOf(observation) }
+        const hasVip =
+          observation?.kind === 'answered'
+            ? (observation.view.report.balancing?.hasVip ?? null)
+            : null
+        return { name, state: stateOf(observation), detail: detailOf(observation), hasVip }
       }),
     primary: primary.node,
     isOpen: primary.isOpen,

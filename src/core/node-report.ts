@@ -41,8 +41,17 @@ export type NodeReport = {
   readonly promise: Epoch
   /** False while the directory's position went backwards and has not caught up (I11). */
   readonly isEvidence: boolean
+  /** Balancers only. */
+  readonly balancing: BalancerReport | null
   readonly version: string
   readonly reportedAtMs: WallClockMs
+}
+
+export type BalancerReport = {
+  /** The node to which its proxy would send a new write session; null when it knows none. */
+  readonly writesTo: NodeName | null
+  /** Whether the address that the balancers share is on this host; null when there is none. */
+  readonly hasVip: boolean | null
 }
 
 /** The part of a report that decisions of other nodes rest on: its change is published at once. */
@@ -70,6 +79,7 @@ export function reportFingerprint(report: NodeReport): string {
     report.upstream,
     report.promise,
     report.isEvidence,
+    report.balancing,
     report.position?.timeline ?? null,
   ])
 }

@@ -30,6 +30,7 @@ export type ReasonCode =
   | 'node-foreign'
   | 'not-streaming'
   | 'balancer'
+  | 'vip'
   | 'durability'
 
 export type StatusReason = {
@@ -226,7 +227,28 @@ function nodeReasons(facts: ReasonFacts): StatusReason[] {
     const reason = answeringNode(node)
     return reason === null ? [] : [reason]
   })
-  return [...nodes, ...facts.balancers.flatMap((one) => balancerReasons(one, facts))]
+  const balancers = facts.balancers.flatMap((one) => balancerReasons(one, facts))
+  return [...nodes, ...balancers, ...vipReasons(facts)]
+}
+
+/** One of the balancers has the address, and only one. Silent ones may have it. */
+function vipReasons({ layout, balancers }: ReasonFacts): StatusReason[] {
+  const { vip } = layout
+  const holders = balancers.filter((one) => one.hasVip === true).map((one) => one.name)
+  const isUnknown = balancers.some((one) => one.hasVip === null)
+  if (vip === null || holders.length === 1 || (holders.length === 0 && isUnknown)) return []
+  const names = balancers.map((one) => one.name)
+  return [
+    {
+      code: 'vip',
+      node: null,
+      message:
+        holders.length === 0
+          ? `no balancer has the address ${vip.address}, applications do not get through`
+          : `${holders.join(' and ')} both have the address ${vip.address}`,
+      next: `pgherd logs ${holders[0] ?? names[0] ?? 'NAME'}`,
+    },
+  ]
 }
 
 function balancerReasons(balancer: BalancerStatus, facts: ReasonFacts): StatusReason[] {
@@ -404,6 +426,7 @@ const subjects: Readonly<Record<ReasonCode, string>> = {
   'node-foreign': 'foreign agent',
   'not-streaming': 'standby',
   balancer: 'balancer',
+  vip: 'shared address',
   durability: 'durability',
 }
 

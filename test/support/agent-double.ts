@@ -31,6 +31,7 @@ export function makeReport(changes: Partial<NodeReport> = {}): NodeReport {
     upstream: asNodeName('pg-0'),
     promise: asEpoch(3),
     isEvidence: true,
+    balancing: null,
     version: '0.1.0',
     reportedAtMs: 1_700_000_000_000 as WallClockMs,
     ...changes,

@@ -34,7 +34,9 @@ for (const [name, record] of Object.entries(examples)) {
     })
 
     it('any field missing → refused, the key is named', () => {
-      for (const field of Object.keys(record as object)) {
+      // What came with a later version may be missing: agents are not all replaced at once.
+      const later = ['balancing']
+      for (const field of Object.keys(record as object).filter((key) => !later.includes(key))) {
         const rest = Object.fromEntries(
           Object.entries(record as object).filter(([key]) => key !== field),
         )

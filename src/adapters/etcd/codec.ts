@@ -105,6 +105,11 @@ const reportSchema: z.ZodType<NodeReport> = z.object({
   upstream: nodeName.nullable(),
   promise: epoch,
   isEvidence: z.boolean(),
+  // Agents of an older version do not know it.
+  balancing: z
+    .object({ writesTo: nodeName.nullable(), hasVip: z.boolean().nullable() })
+    .nullable()
+    .default(null),
   version: z.string(),
   reportedAtMs: wallClockMs,
 })

@@ -23,6 +23,8 @@ nodes:
   - { name: pgw-0, role: witness, host: ${network}21 }
   - { name: lb-0, role: balancer, host: ${network}31 }
   - { name: lb-1, role: balancer, host: ${network}32 }
+balancer:
+  vip: ${network}100/24
 `
 
 /**
