@@ -21,7 +21,7 @@ import type { Proxy } from '../ports/proxy.ts'
 import type { StoreMember } from '../ports/store-member.ts'
 import type { Vip } from '../ports/vip.ts'
 import { StoreMirror } from './store-mirror.ts'
-import { keepVip } from './vip-keeper.ts'
+import { keepVip } from './keep-vip.ts'
 import { Waker } from './waker.ts'
 
 export type BalancerPorts = {

@@ -103,7 +103,8 @@ function isPrimaryReachedElsewhere({ mirror, layout, self, clock }: VipParts): b
   return balancersOf(layout).some((node) => {
     if (node.name === self.name) return false
     const report = reports?.get(node.name)?.value
-    if (report?.state !== 'running' || report.balancing?.writesTo == null) return false
+    if (report?.state !== 'running' || report.balancing === null) return false
+    if (report.balancing.writesTo === null) return false
     return clock.wallClockMs() - report.reportedAtMs < reportMsMax
   })
 }

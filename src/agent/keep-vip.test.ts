@@ -12,7 +12,7 @@ import { PeerUnavailableError } from '../ports/peers.ts'
 import type { Proxy, ProxyState } from '../ports/proxy.ts'
 import type { Vip } from '../ports/vip.ts'
 import { StoreMirror } from './store-mirror.ts'
-import { keepVip } from './vip-keeper.ts'
+import { keepVip } from './keep-vip.ts'
 
 const advertMs = 200
 const node = (name: string, role: string, host: string) => ({ name: asNodeName(name), role, host })
