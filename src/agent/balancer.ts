@@ -21,7 +21,7 @@ import type { Proxy } from '../ports/proxy.ts'
 import type { StoreMember } from '../ports/store-member.ts'
 import type { Vip } from '../ports/vip.ts'
 import { StoreMirror } from './store-mirror.ts'
-import { keepVip } from './keep-vip.ts'
+import { keepVip, vipReportPeriodMs } from './keep-vip.ts'
 import { Waker } from './waker.ts'
 
 export type BalancerPorts = {
@@ -344,11 +344,12 @@ function refusals(parts: Parts): Omit<AgentApi, 'role' | 'status' | 'events' | '
 async function keepReporting(parts: Parts, signal: AbortSignal): Promise<void> {
   const { clock, store, layout } = parts
   let published = ''
-  let publishedAtMs = clock.monotonicMs() - reportPeriodMs
+  const periodMs = layout.vip === null ? reportPeriodMs : vipReportPeriodMs
+  let publishedAtMs = clock.monotonicMs() - periodMs
   while (!signal.aborted) {
     const report = reportOf(parts)
     const fingerprint = reportFingerprint(report)
-    const isDue = clock.monotonicMs() - publishedAtMs >= reportPeriodMs
+    const isDue = clock.monotonicMs() - publishedAtMs >= periodMs
     if (isDue || fingerprint !== published) {
       try {
         await store.publish(report, layout.plan.storeAttemptMs)

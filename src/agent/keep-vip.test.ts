@@ -4,13 +4,13 @@ import { manualClock, settle } from '../../test/support/manual-clock.ts'
 import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
 import { asNodeName } from '../core/names.ts'
 import type { NodeName } from '../core/names.ts'
-import type { NodeReport } from '../core/node-report.ts'
+import type { BalancerReport } from '../core/node-report.ts'
 import { emptyStoreView } from '../core/store-view.ts'
 import type { Journal } from '../ports/journal.ts'
 import type { Peers } from '../ports/peers.ts'
 import { PeerUnavailableError } from '../ports/peers.ts'
 import type { Proxy, ProxyState } from '../ports/proxy.ts'
-import type { Vip } from '../ports/vip.ts'
+import type { Vip, VipState } from '../ports/vip.ts'
 import { StoreMirror } from './store-mirror.ts'
 import { keepVip } from './keep-vip.ts'
 
@@ -21,6 +21,8 @@ const pair = [
   node('lb-0', 'balancer', '10.0.0.31'),
   node('lb-1', 'balancer', '10.0.0.32'),
 ]
+/** What the other balancer says; this one is the last. */
+const other: BalancerReport = { writesTo: asNodeName('pg-0'), hasVip: false }
 
 function bench(nodes = pair) {
   const { clock, advance } = manualClock()
@@ -28,19 +30,22 @@ function bench(nodes = pair) {
   const world = {
     proxy: { kind: 'running' } as ProxyState,
     writesTo: [asNodeName('pg-0')] as readonly NodeName[],
+    vip: { kind: 'running', isHere: true } as VipState,
     isStoreSilent: false,
-    areOthersSilent: false,
+    silent: [] as readonly string[],
+    other,
     failures: 0,
   }
   const mirror = new StoreMirror(clock)
   const peers = {
     hello: async (name: NodeName, deadlineMs: number) => {
-      if (!world.areOthersSilent) return { report: makeReport({ name }) }
+      if (!world.silent.includes(name)) return { report: makeReport({ name }) }
       await clock.sleep(deadlineMs)
       throw new PeerUnavailableError('silent')
     },
   } as unknown as Peers
   const vip = {
+    state: () => world.vip,
     setFit: async (isFit: boolean) => {
       if (world.failures-- > 0) throw new Error('the disk is full')
       told.push(isFit)
@@ -57,7 +62,7 @@ function bench(nodes = pair) {
       vip,
       mirror,
       layout: { nodes, vip: { advertMs } } as unknown as ClusterLayout,
-      self: nodes[1] as unknown as NodeLayout,
+      self: nodes.at(-1) as unknown as NodeLayout,
       writesTo: () => world.writesTo,
     },
     controller.signal,
@@ -66,20 +71,17 @@ function bench(nodes = pair) {
   /** Time passes, and the store tells of a renewal every 50 ms unless it is silent. */
   const pass = async (durationMs: number): Promise<void> => {
     for (let passedMs = 0; passedMs < durationMs; passedMs += 50) {
-      if (!world.isStoreSilent) see({})
+      if (!world.isStoreSilent) see()
       await advance(50)
     }
   }
-  const see = (report: Partial<NodeReport>): void => {
+  const see = (): void => {
     revision += 1
     const value = makeReport({
-      ...{
-        name: asNodeName('lb-1'),
-        state: 'running' as const,
-        balancing: { writesTo: asNodeName('pg-0'), hasVip: false },
-      },
+      name: asNodeName('lb-0'),
+      state: 'running',
+      balancing: world.other,
       reportedAtMs: clock.wallClockMs(),
-      ...report,
     })
     const reports = new Map([[value.name, { value, revision }]])
     mirror.accept({ ...emptyStoreView, revision, reports })
@@ -129,10 +131,10 @@ describe('keeping the virtual address', () => {
     const { world, told, pass, stop } = bench()
     await pass(200)
     world.isStoreSilent = true
-    world.areOthersSilent = true
+    world.silent = ['pg-0', 'lb-0']
     await pass(3 * advertMs)
     expect(told).toEqual([true, false])
-    world.areOthersSilent = false
+    world.silent = []
     world.isStoreSilent = false
     await pass(300)
     expect(told).toEqual([true, false, true])
@@ -140,9 +142,9 @@ describe('keeping the virtual address', () => {
   })
 
   it('the only balancer keeps it, isolated or not', async () => {
-    const { world, told, pass, stop } = bench(pair.slice(0, 2))
+    const { world, told, pass, stop } = bench([...pair.slice(0, 1), ...pair.slice(2)])
     world.isStoreSilent = true
-    world.areOthersSilent = true
+    world.silent = ['pg-0', 'lb-0']
     world.writesTo = []
     await pass(5000)
     expect(told).toEqual([true])
@@ -153,6 +155,43 @@ describe('keeping the virtual address', () => {
     const { world, told, pass, stop } = bench()
     world.failures = 2
     await pass(500)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('found beside another holder that it does not hear, it yields until it hears it', async () => {
+    const { world, told, pass, stop } = bench()
+    world.silent = ['pg-0', 'lb-0']
+    await pass(200)
+    world.other = { ...other, hasVip: true }
+    await pass(100)
+    world.vip = { kind: 'running', isHere: false }
+    await pass(2000)
+    expect(told).toEqual([true, false])
+    world.silent = []
+    await pass(600)
+    expect(told).toEqual([true, false, true])
+    await stop()
+  })
+
+  it('a holder of which nothing more is heard has not the address any more', async () => {
+    const { world, told, pass, stop } = bench()
+    world.silent = ['lb-0']
+    world.other = { ...other, hasVip: true }
+    await pass(300)
+    world.isStoreSilent = true
+    await pass(2500)
+    expect(told).toEqual([true, false])
+    await pass(1000)
+    expect(told).toEqual([true, false, true])
+    await stop()
+  })
+
+  it('a backup beside a holder is fit: it has nothing to give up', async () => {
+    const { world, told, pass, stop } = bench()
+    world.vip = { kind: 'running', isHere: false }
+    world.other = { ...other, hasVip: true }
+    await pass(1000)
     expect(told).toEqual([true])
     await stop()
   })

@@ -4,6 +4,7 @@
 import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
 import { balancersOf } from '../core/cluster-layout.ts'
 import type { MonotonicMs, NodeName } from '../core/names.ts'
+import type { BalancerReport } from '../core/node-report.ts'
 import { judgeVip, vipLimitsOf } from '../core/vip-fitness.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -26,8 +27,10 @@ export type VipParts = {
   readonly writesTo: () => readonly NodeName[]
 }
 
-/** A report of another balancer that is older says nothing any more. */
-const reportMsMax = 12_000
+/** A balancer with a virtual address publishes its report this often, changed or not. */
+export const vipReportPeriodMs = 1000
+/** A report that has not been seen to change for longer says nothing any more. */
+const reportMsMax = 3000
 /** How often everything is looked at, in periods of adverts. */
 const ticksPerAdvert = 5
 /** Others are asked when nothing came by itself for so many periods, and have this long to answer. */
@@ -36,34 +39,25 @@ const answerWithinAdverts = 0.6
 
 /** Runs until `signal` aborts. The address is neither taken nor given up by its end. */
 export async function keepVip(parts: VipParts, signal: AbortSignal): Promise<void> {
-  const { clock, journal, proxy, vip, mirror, layout, self } = parts
+  const { clock, journal, proxy, vip, layout, self } = parts
   const advertMs = layout.vip?.advertMs ?? 1000
   const limits = vipLimitsOf(advertMs)
-  const others = layout.nodes.filter((node) => node.host !== self.host)
   const hasPartner = balancersOf(layout).some((node) => node.host !== self.host)
   const since = new Since(clock)
-  let askedMs = clock.monotonicMs()
-  const asking = { isUnderWay: false }
+  const hearing = new Hearing(parts, advertMs)
+  const partners = new Partners(parts, advertMs)
   let told: string | null | undefined
 
-  const ask = async (): Promise<void> => {
-    asking.isUnderWay = true
-    const startedMs = clock.monotonicMs()
-    if (await isAnyoneThere(parts, others, advertMs * answerWithinAdverts)) askedMs = startedMs
-    asking.isUnderWay = false
-  }
   while (!signal.aborted) {
-    const nowMs = clock.monotonicMs()
-    const heardMs = Math.max(askedMs, mirror.answeredAtMs() ?? askedMs)
-    const silentMs = nowMs - heardMs
-    if (silentMs > advertMs * askAfterAdverts && !asking.isUnderWay) void ask()
+    partners.look()
     const { unfitBecause } = judgeVip(
       {
         hasPartner,
         proxyDownMs: since.of('proxy', proxy.state().kind !== 'running'),
-        silentMs,
+        silentMs: hearing.silentMs(),
         noPrimaryMs: since.of('primary', parts.writesTo().length === 0),
-        isPrimaryReachedElsewhere: isPrimaryReachedElsewhere(parts),
+        isPrimaryReachedElsewhere: partners.anyReachesPrimary(),
+        isYielding: partners.isYielding(),
       },
       limits,
     )
@@ -85,28 +79,124 @@ function say(journal: Journal, unfitBecause: string | null): void {
   else journal.log('warn', `This balancer gives the virtual address up: ${unfitBecause}.`)
 }
 
-/** Whether any other host answers in time. It may answer whatever it likes. */
-async function isAnyoneThere(
-  { peers }: VipParts,
-  others: readonly NodeLayout[],
-  deadlineMs: number,
-): Promise<boolean> {
-  const answers = others.map((node) => peers.hello(node.name, deadlineMs))
-  return Promise.any(answers).then(
-    () => true,
-    () => false,
-  )
+/** When another host was last heard: by the store, or by asking all of them. */
+class Hearing {
+  readonly #parts: VipParts
+  readonly #others: readonly NodeLayout[]
+  readonly #advertMs: number
+  #askedMs: MonotonicMs
+  #isAsking = false
+
+  constructor(parts: VipParts, advertMs: number) {
+    this.#parts = parts
+    this.#others = parts.layout.nodes.filter((node) => node.host !== parts.self.host)
+    this.#advertMs = advertMs
+    this.#askedMs = parts.clock.monotonicMs()
+  }
+
+  silentMs(): number {
+    const { clock, mirror } = this.#parts
+    const heardMs = Math.max(this.#askedMs, mirror.answeredAtMs() ?? this.#askedMs)
+    const silentMs = clock.monotonicMs() - heardMs
+    if (silentMs > this.#advertMs * askAfterAdverts && !this.#isAsking) void this.#ask()
+    return silentMs
+  }
+
+  /** Any answer of any host counts, whatever it says. */
+  async #ask(): Promise<void> {
+    const { clock, peers } = this.#parts
+    this.#isAsking = true
+    const startedMs = clock.monotonicMs()
+    const deadlineMs = this.#advertMs * answerWithinAdverts
+    const answers = this.#others.map((node) => peers.hello(node.name, deadlineMs))
+    await Promise.any(answers).then(
+      () => {
+        this.#askedMs = startedMs
+      },
+      () => undefined,
+    )
+    this.#isAsking = false
+  }
 }
 
-function isPrimaryReachedElsewhere({ mirror, layout, self, clock }: VipParts): boolean {
-  const reports = mirror.view()?.reports
-  return balancersOf(layout).some((node) => {
-    if (node.name === self.name) return false
-    const report = reports?.get(node.name)?.value
-    if (report?.state !== 'running' || report.balancing === null) return false
-    if (report.balancing.writesTo === null) return false
-    return clock.wallClockMs() - report.reportedAtMs < reportMsMax
-  })
+type Seen = {
+  readonly revision: number
+  readonly atMs: MonotonicMs
+  readonly report: BalancerReport
+}
+
+/** The other balancers, as their reports in the store tell. */
+class Partners {
+  readonly #parts: VipParts
+  readonly #advertMs: number
+  readonly #names: readonly NodeName[]
+  /** Those that come before this one in the spec. */
+  readonly #better: readonly NodeName[]
+  readonly #seen = new Map<NodeName, Seen>()
+  /** Another one has the address as well: this one stays without until it is heard or gone. */
+  #yieldsTo: NodeName | null = null
+  #isAsking = false
+
+  constructor(parts: VipParts, advertMs: number) {
+    this.#parts = parts
+    this.#advertMs = advertMs
+    const all = balancersOf(parts.layout).map((node) => node.name)
+    this.#names = all.filter((name) => name !== parts.self.name)
+    this.#better = all.slice(0, all.indexOf(parts.self.name))
+  }
+
+  look(): void {
+    const { mirror, clock, vip } = this.#parts
+    for (const name of this.#names) {
+      const found = mirror.view()?.reports.get(name)
+      if (found === undefined || found.revision === this.#seen.get(name)?.revision) continue
+      const { balancing, state } = found.value
+      if (balancing === null || state !== 'running') this.#seen.delete(name)
+      else {
+        const { revision } = found
+        this.#seen.set(name, { revision, atMs: clock.monotonicMs(), report: balancing })
+      }
+    }
+    const state = vip.state()
+    if (this.#yieldsTo !== null && !this.#has(this.#yieldsTo)) this.#yieldsTo = null
+    if (this.#yieldsTo !== null) void this.#listenTo(this.#yieldsTo)
+    else if (state.kind === 'running' && state.isHere) {
+      this.#yieldsTo = this.#better.find((name) => this.#has(name)) ?? null
+    }
+  }
+
+  anyReachesPrimary(): boolean {
+    return this.#names.some((name) => (this.#fresh(name)?.writesTo ?? null) !== null)
+  }
+
+  isYielding(): boolean {
+    return this.#yieldsTo !== null
+  }
+
+  #has(name: NodeName): boolean {
+    return this.#fresh(name)?.hasVip === true
+  }
+
+  #fresh(name: NodeName): BalancerReport | null {
+    const seen = this.#seen.get(name)
+    if (seen === undefined) return null
+    const ageMs = this.#parts.clock.monotonicMs() - seen.atMs
+    return ageMs < reportMsMax ? seen.report : null
+  }
+
+  /** When they hear each other again, VRRP finds one holder by itself. */
+  async #listenTo(name: NodeName): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    const { peers, clock } = this.#parts
+    const isHeard = await peers.hello(name, this.#advertMs).then(
+      () => true,
+      () => false,
+    )
+    if (isHeard && this.#yieldsTo === name) this.#yieldsTo = null
+    await clock.sleep(this.#advertMs)
+    this.#isAsking = false
+  }
 }
 
 /** For how long something has been so. */

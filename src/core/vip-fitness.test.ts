@@ -10,6 +10,7 @@ const healthy: VipFacts = {
   silentMs: 40,
   noPrimaryMs: null,
   isPrimaryReachedElsewhere: true,
+  isYielding: false,
 }
 const reasonOf = (changes: Partial<VipFacts>): string | null =>
   judgeVip({ ...healthy, ...changes }, limits).unfitBecause
@@ -22,6 +23,7 @@ describe('fitness for the virtual address', () => {
     ['one renewal was missed', { silentMs: 450 }, null],
     ['nobody is heard any more', { silentMs: 526 }, /network/],
     ['a primary has just failed', { noPrimaryMs: 900 }, null],
+    ['two have it', { isYielding: true }, /do not hear each other/],
     ['only here no primary is reached', { noPrimaryMs: 1001 }, /another balancer/],
     [
       'there is no primary for anybody',
@@ -40,6 +42,7 @@ describe('fitness for the virtual address', () => {
       silentMs: fc.nat(),
       noPrimaryMs: fc.option(fc.nat()),
       isPrimaryReachedElsewhere: fc.boolean(),
+      isYielding: fc.boolean(),
     })
     fc.assert(fc.property(facts, (each) => judgeVip(each, limits).unfitBecause === null))
   })

@@ -12,6 +12,8 @@ export type VipFacts = {
   readonly noPrimaryMs: number | null
   /** Another balancer says that its proxy knows a way to a primary. */
   readonly isPrimaryReachedElsewhere: boolean
+  /** Another one that comes first says that it has the address, has been found beside it, and is not heard. */
+  readonly isYielding: boolean
 }
 
 export type VipLimits = {
@@ -36,6 +38,10 @@ export function judgeVip(facts: VipFacts, limits: VipLimits): VipVerdict {
   }
   if (facts.silentMs > limits.silentMsMax) {
     return { unfitBecause: 'no other host is heard: the network is cut here' }
+  }
+  // VRRP elects two holders where only the balancers do not hear each other.
+  if (facts.isYielding) {
+    return { unfitBecause: 'another balancer has it too, and the two do not hear each other' }
   }
   const isBlind = facts.noPrimaryMs !== null && facts.noPrimaryMs > limits.noPrimaryMsMax
   if (isBlind && facts.isPrimaryReachedElsewhere) {
