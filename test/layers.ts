@@ -108,6 +108,7 @@ export const programs: readonly string[] = [
   'bench/overhead.ts',
   'bench/soak.ts',
   'bench/store.ts',
+  'bench/vip.ts',
   'test/support/guard-agent.ts',
   'test/support/member-agent.ts',
   'scripts/build.ts',

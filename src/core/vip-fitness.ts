@@ -12,7 +12,7 @@ export type VipFacts = {
   readonly noPrimaryMs: number | null
   /** Another balancer says that its proxy knows a way to a primary. */
   readonly isPrimaryReachedElsewhere: boolean
-  /** Another one that comes first says that it has the address, has been found beside it, and is not heard. */
+  /** Found beside another holder that comes first in the spec and that it does not hear. */
   readonly isYielding: boolean
 }
 
