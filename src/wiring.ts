@@ -11,6 +11,8 @@ import { createEtcdMember } from './adapters/etcd/member.ts'
 import { createGuardClient } from './adapters/guard/guard-client.ts'
 import { createHaproxy } from './adapters/haproxy/proxy.ts'
 import { checkHaproxy } from './adapters/haproxy/program.ts'
+import { createKeepalived } from './adapters/keepalived/keepalived.ts'
+import { checkKeepalived } from './adapters/keepalived/program.ts'
 import { createCaller } from './adapters/http/call.ts'
 import { createStatusClient } from './adapters/http/client.ts'
 import { createPeers } from './adapters/http/peers.ts'
@@ -49,6 +51,7 @@ import { messageOf, PgherdError } from './lib/errors.ts'
 import type { AgentApi } from './ports/agent-api.ts'
 import type { Journal } from './ports/journal.ts'
 import type { Peers } from './ports/peers.ts'
+import type { Vip } from './ports/vip.ts'
 import type { StoreMember } from './ports/store-member.ts'
 
 /** This program's version; the bundle gets it from package.json. */
@@ -57,6 +60,7 @@ export const version: string = process.env['PGHERD_VERSION'] ?? '0.1.0'
 /** Found on the PATH. */
 const etcdProgram = 'etcd'
 const haproxyProgram = 'haproxy'
+const keepalivedProgram = 'keepalived'
 /** How often the guard writes and syncs its small file. */
 const diskProbePeriodMs = 1000
 const socketPathBytesMax = 107
@@ -338,10 +342,31 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     logFile: path.join(logDirectory, 'haproxy.log'),
   })
   const api = createBalancer(
-    { clock: systemClock, journal, proxy, vip: null, ...stack },
+    { clock: systemClock, journal, proxy, vip: await makeVip(ground), ...stack },
     { layout: loaded.layout, node: self.name, version },
   )
   return { api, close: async () => undefined }
+}
+
+/** Null: the balancers of this cluster share no address. */
+async function makeVip({ loaded, self, directory, journal }: Ground): Promise<Vip | null> {
+  if (loaded.layout.vip === null) return null
+  await checkKeepalived(keepalivedProgram)
+  const folder = path.join(directory, 'keepalived')
+  await makeDirectory(folder)
+  return createKeepalived(systemClock, journal, {
+    binary: keepalivedProgram,
+    layout: loaded.layout,
+    node: self.name,
+    directory: folder,
+    configFile: path.join(folder, 'keepalived.conf'),
+    scriptFile: path.join(folder, 'check-haproxy.sh'),
+    trackFile: path.join(folder, 'fitness'),
+    ownPidFile: path.join(folder, 'keepalived.own.pid'),
+    vrrpPidFile: path.join(folder, 'vrrp.pid'),
+    pidFile: path.join(directory, 'keepalived.pid'),
+    logFile: path.join(directory, 'logs', 'keepalived.log'),
+  })
 }
 
 async function listen(server: { listen(): Promise<void> }, self: NodeLayout): Promise<void> {
@@ -393,6 +418,7 @@ async function checkPrograms({ spec, layout }: LoadedSpec): Promise<{ postgresMa
     findBinaries({ binDir, version: major }),
     checkEtcd(etcdProgram),
     layout.nodes.some((node) => node.role === 'balancer') ? checkHaproxy(haproxyProgram) : null,
+    layout.vip === null ? null : checkKeepalived(keepalivedProgram),
   ])
   return { postgresMajor: binaries.version.major }
 }

@@ -45,6 +45,7 @@ export const layers: readonly Layer[] = [
   adapter('postgres', ['pg', 'tinyexec']),
   adapter('guard', [], ['src/guard/protocol.ts']),
   adapter('haproxy', ['tinyexec']),
+  adapter('keepalived', ['tinyexec']),
   adapter('http', ['prom-client']),
   adapter('system', ['pino']),
 
