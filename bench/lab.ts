@@ -4,6 +4,8 @@
 import { spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { balancersOf } from '../src/core/cluster-layout.ts'
 import { enterWords, ensureNetwork, removeNetwork } from '../src/runtimes/lab/network.ts'
 import { clientHost, labHostOf, labNetworkOf } from '../src/runtimes/lab/hosts.ts'
 import type { NodeName } from '../src/core/names.ts'
@@ -48,7 +50,10 @@ export function labOf(cluster: BenchCluster): Lab {
   return lab
 }
 
-/** The balancer that has the virtual address. @throws Error when none has it within 10 s, or two have it */
+/** Longer than Keepalived takes to believe in an HAProxy that has just become able to serve. */
+const believeMs = 2000
+
+/** The balancer that has the virtual address, when every other one could take it. @throws Error when none has it within 10 s, or two have it */
 export async function vipHolderOf(cluster: BenchCluster): Promise<NodeName> {
   let holders: readonly NodeName[] = []
   await waitFor(
@@ -60,6 +65,17 @@ export async function vipHolderOf(cluster: BenchCluster): Promise<NodeName> {
     10_000,
     50,
   )
+  const balancers = balancersOf(cluster.runtime.layout)
+  await waitFor(
+    () => 'every balancer knows a way to the primary',
+    async () => {
+      const answers = await Promise.all(balancers.map((node) => cluster.ask(node.name)))
+      return answers.every((answer) => (answer?.report.balancing?.writesTo ?? null) !== null)
+    },
+    10_000,
+    50,
+  )
+  await pause(believeMs)
   const [holder] = holders
   if (holder === undefined) throw new Error('nobody has the virtual address')
   return holder

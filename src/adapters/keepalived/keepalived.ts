@@ -41,6 +41,7 @@ export type KeepalivedOptions = LastingFiles & {
 const restartPauseMs = { first: 100, longest: 2000 } as const
 /** Another host takes the address after three missing adverts of at least 100 ms; this must be sooner. */
 const lookPeriodMs = 100
+const looksPerReminder = 10
 /** Keepalived that ends at once does so within this time. */
 const settleMs = 300
 const stopGraceMs = 2000
@@ -55,6 +56,14 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
   let keeping: Promise<void> | null = null
   let isFit: boolean | null = null
 
+  let writing = Promise.resolve()
+
+  /** One after the other, so that an older wish never follows a newer one. */
+  const tellFitness = (): Promise<void> => {
+    writing = writing.catch(() => undefined).then(() => writeFitness(options, isFit ?? false))
+    return writing
+  }
+
   const change = (next: VipState): void => {
     const isSame = JSON.stringify(next) === JSON.stringify(state)
     state = next
@@ -64,12 +73,25 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
   /** Follows the address until the process ends. @returns how; null when `stop` was called first */
   const follow = async (running: LastingProcess): Promise<string | null> => {
     const either = AbortSignal.any([stopping.signal, running.ended])
-    while (!either.aborted && isProcessAlive(running.pid)) {
+    for (let look = 0; !either.aborted && isProcessAlive(running.pid); look++) {
       change({ kind: 'running', isHere: isAddressHere(vip.address) })
+      // A change between its first reading of the file and its watching it has escaped Keepalived.
+      if (look % looksPerReminder === 0) await tellFitness()
       await clock.sleep(lookPeriodMs, either)
     }
     if (stopping.signal.aborted) return null
     return running.ended.aborted ? String(running.ended.reason) : 'it is gone'
+  }
+
+  /** An address that nobody looks after must not stay. */
+  const release = async (): Promise<void> => {
+    if ((await findLasting(options)) !== null) return
+    try {
+      if (await removeVip(vip))
+        journal.log('info', `Removed ${vip.address}, which was left behind.`)
+    } catch (error) {
+      journal.log('error', `${vip.address} could not be removed: ${messageOf(error)}`)
+    }
   }
 
   const keep = async (): Promise<void> => {
@@ -77,18 +99,19 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
     while (!stopping.signal.aborted) {
       const logOffset = await trimLog(options.logFile)
       try {
-        const running = await ensureRunning(options, vip, isFit)
+        const running = await ensureRunning(options, vip, isFit, release)
         await clock.sleep(settleMs, AbortSignal.any([stopping.signal, running.ended]))
         if (running.ended.aborted)
           throw new Error(`it ended at once (${String(running.ended.reason)})`)
         pauseMs = restartPauseMs.first
         const words = await follow(running)
         if (words !== null) {
-          await removeVip(vip)
+          await release()
           journal.log('warn', `Keepalived ended (${words}); it is started again`)
           change({ kind: 'starting', detail: 'Keepalived ended and is started again' })
         }
       } catch (error) {
+        await release()
         const detail = await lastWords(options.logFile, logOffset, detailOf(error))
         if (state.kind !== 'failed' || state.detail !== detail) {
           journal.log('error', `Keepalived does not run: ${detail}`)
@@ -106,15 +129,21 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
     onChange: (listener) => void listeners.push(listener),
     setFit: async (next) => {
       if (isFit === next) return
-      await writeFitness(options, next)
+      const before = isFit
       isFit = next
+      try {
+        await tellFitness()
+      } catch (error) {
+        isFit = before
+        throw error
+      }
     },
     stop: async () => {
       stopping.abort()
       await keeping
       const pid = await findLasting(options)
       if (pid !== null) await endLasting(pid, stopGraceMs)
-      if (keeping !== null) await removeVip(vip).catch(() => false)
+      if (keeping !== null) await release()
       await rm(options.pidFile, { force: true })
     },
   }
@@ -125,6 +154,7 @@ async function ensureRunning(
   options: KeepalivedOptions,
   vip: VipLayout,
   isFit: boolean | null,
+  release: () => Promise<void>,
 ): Promise<LastingProcess> {
   assertRoot()
   await ensureDirectory(options.directory, 0o755)
@@ -134,7 +164,7 @@ async function ensureRunning(
   const pid = await findLasting(options)
   const isCurrent = (await readFileIfPresent(options.configFile)) === config
   if (pid === null) {
-    await removeVip(vip)
+    await release()
     await writeFitness(options, isFit ?? false)
   }
   if (!isCurrent) await replaceConfig(options, config)

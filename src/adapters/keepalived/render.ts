@@ -23,7 +23,7 @@ export type KeepalivedSettings = {
  * No two balancers are alike, so that two that begin at the same moment soon agree. High numbers make the
  * wait for a missing advert short. 255 is for the owner of an address, which nobody is here.
  */
-const priority = { first: 240, step: 7 } as const
+const priority = { first: 100, step: 10 } as const
 
 /**
  * The whole file.
