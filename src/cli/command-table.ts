@@ -8,6 +8,7 @@ import { destroyCommand } from './commands/destroy.ts'
 import { downCommand } from './commands/down.ts'
 import { eventsCommand } from './commands/events.ts'
 import { helpCommand } from './commands/help.ts'
+import { lintCommand } from './commands/lint.ts'
 import { logsCommand } from './commands/logs.ts'
 import {
   nodeFreezeCommand,
@@ -39,6 +40,7 @@ export const commandTable: readonly Command[] = [
   clustersCommand,
   specCommand,
   explainCommand,
+  lintCommand,
   urlCommand,
   psqlCommand,
   switchoverCommand,
