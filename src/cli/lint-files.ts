@@ -104,7 +104,11 @@ async function textOf(named: string, stats: Stats, complain: Complain): Promise<
     return null
   }
   try {
-    return await readFile(named, 'utf8')
+    const text = await readFile(named, 'utf8')
+    const isOurs = recogniseKind({ path: named, text: '' }) !== null
+    if (!isOurs || !text.includes('\0')) return text
+    complain(named, 'it is no text')
+    return null
   } catch (error) {
     complain(named, `it cannot be read: ${reasonOf(error)}`)
     return null

@@ -21,7 +21,7 @@ export type FoundSetting = {
 
 /** `name = value`, `name: value`, `name TO value`, and `"name" "value"` as scripts pass it. */
 const assignment = new RegExp(
-  String.raw`(?<![A-Za-z])(?:[A-Z]+_)?(${wantedSettings.join('|')})["']?` +
+  String.raw`(?<![A-Za-z])(["']?)(?:[A-Z]+_)?(${wantedSettings.join('|')})["']?` +
     String.raw`(?:\s*[=:]\s*|\s+to\s+|\s+(?=["']))(.*)$`,
   'i',
 )
@@ -39,18 +39,20 @@ function settingsIn(line: string, place: Place): readonly FoundSetting[] {
   let rest = line
   for (;;) {
     const match = assignment.exec(rest)
-    const name = wantedSettings.find((one) => one === match?.[1]?.toLowerCase())
+    const name = wantedSettings.find((one) => one === match?.[2]?.toLowerCase())
     if (match === null || name === undefined) return found
-    const tail = match[2] ?? ''
-    const value = valueAt(tail)
+    const tail = match[3] ?? ''
+    const value = valueAt(tail, match[1] ?? '')
     found.push({ name, value: value.trim(), place })
     // What is inside the value is no setting of its own.
     rest = tail.slice(value.length)
   }
 }
 
-function valueAt(tail: string): string {
+/** @param opened the quote before the name, which ends the value where it is met again */
+function valueAt(tail: string, opened: string): string {
   const quoted = /^\\?(["'])((?:(?!\\?\1).|\1\1)*)\\?\1/.exec(tail)
   if (quoted !== null) return (quoted[2] ?? '').replaceAll("''", "'")
-  return /^(?:(?!["'],|["']\]|["']\s*$|\s-c\s|\s--[a-z]|\s#).)*/.exec(tail)?.[0] ?? ''
+  const whole = /^(?:(?!["'],|["']\]|["']\s*$|\s-c\s|\s--[a-z]|\s#).)*/.exec(tail)?.[0] ?? ''
+  return opened === '' ? whole : (whole.split(opened)[0] ?? '')
 }

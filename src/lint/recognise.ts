@@ -31,7 +31,7 @@ const byContent: readonly (readonly [RegExp, FileKind])[] = [
     'haproxy',
   ],
   [/^services:[ \t]*(#.*)?\n[\s\S]*?\n[ \t]+(image|build):\s/m, 'compose'],
-  [/^\s*(archive_command|max_connections|wal_level|shared_buffers)\s*=/m, 'postgres'],
+  [/^[ \t]*(archive_command|max_connections|wal_level|shared_buffers)[ \t]*=/m, 'postgres'],
 ]
 
 /** @returns null for what lint knows nothing about, binary files among them */

@@ -27,8 +27,11 @@ export function linesOf(text: string): readonly string[] {
 /** The same text, line by line, with templates as values that nobody knows. */
 export function withoutTemplates(text: string): string {
   return text
-    .replaceAll(/\{%[^\n]*?%\}|\{#[^\n]*?#\}/g, '')
-    .replaceAll(/\{\{([^\n]*?)\}\}/g, (_, inner: string) => `«${inner.replaceAll(/\W+/g, '_')}»`)
+    .replaceAll(/\{%[^\n%]{0,300}%\}|\{#[^\n#]{0,300}#\}/g, '')
+    .replaceAll(
+      /\{\{([^\n{}]{0,300})\}\}/g,
+      (_, inner: string) => `«${inner.replaceAll(/\W+/g, '_')}»`,
+    )
 }
 
 /** Whether a value still waits for a template or a variable. */

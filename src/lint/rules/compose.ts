@@ -249,7 +249,7 @@ export const composeRules: readonly Rule[] = [
     id: 'L314',
     severity: 'error',
     title: 'two nodes with one name',
-    why: 'repmgr takes them for one node; the second one overwrites what is known of the first.',
+    why: 'For repmgr they are one node; the second one overwrites what is known of the first.',
     fix: 'give each node a REPMGR_NODE_NAME of its own',
     check: perFile((compose) => {
       const named = databaseNodesOf(compose).flatMap(({ service }) => {

@@ -110,7 +110,7 @@ export const haproxyRules: readonly Rule[] = [
     severity: 'error',
     title: 'writes are spread over all nodes',
     why: 'Only one node may take writes; the others refuse every statement that changes something.',
-    fix: `${roleCheckFix}; then only one server is up and balance does not matter`,
+    fix: 'a check that asks for the role, as for L101; then only the primary is up',
     check: (deployment) =>
       writeProxies(deployment)
         .filter((proxy) => !asksRole(proxy))
