@@ -7,13 +7,14 @@ import { commandTable } from '../src/cli/command-table.ts'
 import { cliPages } from './docs/cli-pages.ts'
 import { configurationPages } from './docs/configuration-page.ts'
 import { errorPage } from './docs/error-page.ts'
+import { lintPage } from './docs/lint-page.ts'
 import type { Page } from './docs/page.ts'
 import { rulesPage } from './docs/rules-page.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 
 function allPages(): readonly Page[] {
-  return [...cliPages(commandTable), errorPage(), ...configurationPages(), rulesPage()]
+  return [...cliPages(commandTable), errorPage(), ...configurationPages(), rulesPage(), lintPage()]
 }
 
 /** As `npm run format` would leave it, with prose broken at the width of the code. */

@@ -74,10 +74,22 @@ export const layers: readonly Layer[] = [
   },
   {
     place: 'src/cli',
-    mayImport: ['src/core', 'src/ports', 'src/config', 'src/agent', 'src/runtimes', 'src/lib'],
+    mayImport: [
+      ...[
+        'src/core',
+        'src/ports',
+        'src/config',
+        'src/agent',
+        'src/runtimes',
+        'src/lint',
+        'src/lib',
+      ],
+    ],
     packages: ['@clack/prompts', 'commander', 'picocolors'],
     node: true,
   },
+  // Reads other programs' files as text and judges them: pure, so that its tests need no files.
+  { place: 'src/lint', mayImport: ['src/lib'], packages: ['yaml'], node: false },
   free('src/wiring.ts'),
   free('src/main.ts'),
 

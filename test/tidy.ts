@@ -266,13 +266,17 @@ const foreignWords = new Map([
   ['xlog', 'WAL'],
 ])
 
+/** Folders that speak the language of the programs whose files they write or read. */
+const foreignPlaces = ['src/adapters', 'src/lint']
+
 /** Places where the other program's word is the right one. */
 // The last one is of ip(8).
 const foreignWordsAllowed = [/\/replica\b/g, /wal_level\W+replica\b/g, / master \$\{bridge\}/g]
 
 export function checkWords(files: readonly SourceFile[]): string[] {
   return files
-    .filter((file) => isInPlace(file.path, 'src') && !isInPlace(file.path, 'src/adapters'))
+    .filter((file) => isInPlace(file.path, 'src'))
+    .filter((file) => !foreignPlaces.some((place) => isInPlace(file.path, place)))
     .flatMap((file) =>
       file.text.split('\n').flatMap((line, index) => {
         const rest = foreignWordsAllowed.reduce((text, allowed) => text.replace(allowed, ''), line)

@@ -9,6 +9,7 @@ import { downCommand } from './commands/down.ts'
 import { eventsCommand } from './commands/events.ts'
 import { helpCommand } from './commands/help.ts'
 import { labCommands } from './commands/lab.ts'
+import { lintCommand } from './commands/lint.ts'
 import { logsCommand } from './commands/logs.ts'
 import {
   nodeFreezeCommand,
@@ -40,6 +41,7 @@ export const commandTable: readonly Command[] = [
   clustersCommand,
   specCommand,
   explainCommand,
+  lintCommand,
   urlCommand,
   psqlCommand,
   switchoverCommand,

@@ -3,6 +3,11 @@
 
 import { commandErrors } from './command-errors.ts'
 import type { ErrorHelp } from './error-help.ts'
+import { lintErrors } from './lint-errors.ts'
 import { setUpErrors } from './set-up-errors.ts'
 
-export const errorCatalogue: readonly ErrorHelp[] = [...commandErrors, ...setUpErrors]
+export const errorCatalogue: readonly ErrorHelp[] = [
+  ...commandErrors,
+  ...setUpErrors,
+  ...lintErrors,
+]

@@ -493,6 +493,70 @@ describe('connection strings', () => {
   })
 })
 
+describe('lint', () => {
+  const examples = path.resolve(import.meta.dirname, '../lint/testdata')
+  test('a deployment with faults: findings by file, the counts, and a failure', async () => {
+    const { exitCode, stdout, stderr } = await pgherd(`lint ${examples}/reference`)
+    expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: '' })
+    expect(stdout).toContain(
+      `${examples}/reference/lb1/haproxy.cfg\n13  warning  L106  timeout client`,
+    )
+    expect(stdout).toMatch(/\n15 errors, 17 warnings, 5 info in 7 files \(\d+ rules\)\.\n$/)
+  })
+  test('a sound one: said so', async () => {
+    const { exitCode, stdout } = await pgherd(`lint ${examples}/good`)
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/^No fault found in 4 files \(\d+ rules\)\.\n$/)
+  })
+  test('--json: one document with files, findings and counts', async () => {
+    const line = `lint ${examples}/reference --rule l101,L218 --ignore L218 --json`
+    const { exitCode, stdout } = await pgherd(line)
+    expect(exitCode).toBe(3)
+    const document = JSON.parse(stdout) as { files: string[]; findings: unknown[] }
+    expect(document).toMatchObject({ version: 1, counts: { error: 2, warning: 0, info: 0 } })
+    expect(document.files).toHaveLength(7)
+    expect(document.findings[0]).toMatchObject({
+      rule: 'L101',
+      severity: 'error',
+      line: 16,
+      facts: { proxy: 'postgres' },
+    })
+  })
+  test('warnings fail only with --strict, infos never', async () => {
+    const line = `lint ${examples}/reference --rule`
+    expect((await pgherd(`${line} L106`)).exitCode).toBe(0)
+    expect((await pgherd(`${line} L106 --strict`)).exitCode).toBe(3)
+    expect((await pgherd(`${line} L308 --strict`)).exitCode).toBe(0)
+  })
+  test('a compose file alone is read with the .env beside it', async () => {
+    const { stdout } = await pgherd(`lint ${examples}/reference/docker-compose.yml --json`)
+    expect((JSON.parse(stdout) as { files: string[] }).files).toHaveLength(2)
+  })
+  test.each([
+    ['lint', 'needs <path>'],
+    ['lint /nowhere/at/all', 'PGHERD_LINT_PATH_UNKNOWN'],
+    [`lint ${import.meta.filename}`, 'PGHERD_LINT_KIND_UNKNOWN'],
+    ['lint /dev/null', 'PGHERD_LINT_KIND_UNKNOWN'],
+    [`lint ${examples}/good --rule L9999`, 'PGHERD_LINT_RULE_UNKNOWN'],
+  ])('%s: wrong usage, explained', async (line, words) => {
+    const { exitCode, stderr } = await pgherd(line)
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain(words)
+  })
+  test('what is no text, or too large, is told and does not end it', async () => {
+    const folder = mkdtempSync(path.join(scratch, 'lint-'))
+    expect((await pgherd(`lint ${folder}`)).stderr).toContain('PGHERD_LINT_NOTHING_FOUND')
+    writeFileSync(path.join(folder, 'haproxy.cfg'), '#'.repeat(2_000_000))
+    writeFileSync(path.join(folder, '.env'), 'no variable\n')
+    writeFileSync(path.join(folder, 'keepalived.conf'), 'a\0b')
+    const { exitCode, stdout } = await pgherd(`lint ${folder}`)
+    expect(exitCode).toBe(3)
+    expect(stdout).toContain('larger than 1 MB')
+    expect(stdout).toContain('this line is no KEY=value')
+    expect(stdout).toContain('it is no text')
+  })
+})
+
 test('what nobody foresaw is reported as a bug, with its stack', async () => {
   const { exitCode, stderr } = await pgherd('status --cluster other')
   expect(exitCode).toBe(1)

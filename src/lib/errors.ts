@@ -27,7 +27,7 @@ export const exitMeanings: Readonly<Record<ExitReason, string>> = {
   done: 'done, healthy, or stopped as asked',
   bug: 'a bug: failed assertion or unexpected error',
   usage: 'wrong usage',
-  configuration: 'the spec file or an environment variable is invalid',
+  configuration: 'the spec file, an environment variable or a file given to lint is at fault',
   postgres: 'PostgreSQL could not do it',
   store: 'the store is unreachable or refused',
   system: 'operating system, files, ports or processes',

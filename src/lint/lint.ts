@@ -1,0 +1,54 @@
+// Runs the rules over what was read and puts the findings into the order of the files.
+
+import type { Deployment } from './deployment.ts'
+import { type Facts, type Rule, type Severity } from './rule.ts'
+import { rules } from './rules.ts'
+
+export type Finding = {
+  readonly rule: string
+  readonly severity: Severity
+  readonly file: string
+  /** Counted from 1. */
+  readonly line: number
+  readonly message: string
+  readonly why: string
+  readonly fix: string
+  readonly facts: Facts
+}
+
+export type Counts = Readonly<Record<Severity, number>>
+
+/**
+ * Every finding of `chosen`, by file, line and rule. Never throws, whatever the files hold.
+ * @param chosen the rules to apply
+ */
+export function lint(deployment: Deployment, chosen: readonly Rule[] = rules): readonly Finding[] {
+  const findings = chosen.flatMap((rule) =>
+    rule.check(deployment).map(({ place, message, fix, facts }) => ({
+      rule: rule.id,
+      severity: rule.severity,
+      file: place.file,
+      line: place.line,
+      message,
+      why: rule.why,
+      fix: fix ?? rule.fix,
+      facts,
+    })),
+  )
+  return findings.sort(
+    (left, right) =>
+      compare(left.file, right.file) ||
+      left.line - right.line ||
+      compare(left.rule, right.rule) ||
+      compare(left.message, right.message),
+  )
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+export function countsOf(findings: readonly Finding[]): Counts {
+  const count = (severity: Severity) => findings.filter((one) => one.severity === severity).length
+  return { error: count('error'), warning: count('warning'), info: count('info') }
+}

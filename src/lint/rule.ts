@@ -1,0 +1,50 @@
+// What a rule is: data with a check. A rule speaks about one fault and says how to get rid of it.
+
+import type { Deployment } from './deployment.ts'
+import type { Place } from './source-text.ts'
+
+/** `error`: lost data, no failover, or a door left open. `warning`: an outage in waiting. */
+export type Severity = 'error' | 'warning' | 'info'
+
+export const severities: readonly Severity[] = ['error', 'warning', 'info']
+
+export type Facts = Readonly<Record<string, string | number | readonly string[]>>
+
+/** One place where a rule is broken. */
+export type Fault = {
+  readonly place: Place
+  /** One line that names the thing with its values; never a password. */
+  readonly message: string
+  /** The same for programs. */
+  readonly facts: Facts
+  /** A line to write that fits this place better than the rule's own. */
+  readonly fix?: string
+}
+
+export type Rule = {
+  readonly id: `L${number}`
+  readonly severity: Severity
+  /** What is wrong, without a full stop. */
+  readonly title: string
+  /** What it leads to, one sentence. */
+  readonly why: string
+  /** What to write instead, one sentence or line. */
+  readonly fix: string
+  /** Pure; never throws. */
+  readonly check: (deployment: Deployment) => readonly Fault[]
+}
+
+export function faultAt(place: Place, message: string, facts: Facts = {}, fix?: string): Fault {
+  return { place, message, facts, ...(fix === undefined ? {} : { fix }) }
+}
+
+/** Faults that several things inherit from one line are told once. */
+export function oncePerPlace(faults: readonly Fault[]): readonly Fault[] {
+  const seen = new Set<string>()
+  return faults.filter(({ place, message }) => {
+    const key = `${place.file}:${place.line}:${message}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}

@@ -1,0 +1,188 @@
+// L4xx: .env files, and passwords wherever they are written.
+
+import { type Deployment } from '../deployment.ts'
+import { isDefaultPassword, isPasswordName, passwordLengthMin } from '../passwords.ts'
+import { type Rule, faultAt, oncePerPlace } from '../rule.ts'
+import { type Place, isOpen } from '../source-text.ts'
+
+type Credential = {
+  readonly name: string
+  readonly value: string
+  readonly place: Place
+  /** Names of users in the same place. */
+  readonly users: readonly string[]
+}
+
+/** Passwords of .env files and compose files, each where it is written, and those of HAProxy. */
+function credentialsOf(deployment: Deployment): readonly Credential[] {
+  const pairs = deployment.env.map(({ entries }) =>
+    entries.map(({ key, value, place }) => ({ key, value, raw: value, place })),
+  )
+  const written = deployment.compose.flatMap(({ services }) =>
+    services.map(({ environment }) =>
+      [...environment].map(([key, { value, raw, place }]) => ({ key, value, raw, place })),
+    ),
+  )
+  const haproxy = deployment.haproxy.flatMap(({ proxies }) =>
+    proxies.flatMap(({ own }) =>
+      own
+        .filter(({ words }) => words[0] === 'stats' && words[1] === 'auth')
+        .map(({ words, place }) => {
+          const [user = '', value = ''] = (words[2] ?? '').split(/:(.*)/)
+          return { name: 'stats auth', value, place, users: [user] }
+        }),
+    ),
+  )
+  const all = [...pairs, ...written].flatMap((group) => {
+    const users = group.filter(({ key }) => /USER(NAME)?$/i.test(key)).map(({ value }) => value)
+    return (
+      group
+        .filter(({ key }) => isPasswordName(key))
+        // What comes from a variable is judged where the variable stands; a default stands here.
+        .filter(({ raw }) => !isOpen(raw) || /\$\{\w+:?-/.test(raw))
+        .map(({ key, value, place }) => ({ name: key, value, place, users }))
+    )
+  })
+  const seen = new Set<string>()
+  return [...all, ...haproxy].filter(({ name, place }) => {
+    const key = `${place.file}:${place.line}:${name}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
+
+function isDefault({ value, users }: Credential): boolean {
+  return isDefaultPassword(value) || (value !== '' && users.includes(value))
+}
+
+/** Settings that let people in without a password. */
+const openDoors: Readonly<Record<string, RegExp>> = {
+  ALLOW_EMPTY_PASSWORD: /^(yes|true|1)$/i,
+  POSTGRES_HOST_AUTH_METHOD: /^trust$/i,
+  POSTGRESQL_ALLOW_REMOTE_CONNECTIONS_WITHOUT_PASSWORD: /^(yes|true|1)$/i,
+}
+
+function settingsOf(
+  deployment: Deployment,
+): readonly { readonly key: string; readonly value: string; readonly place: Place }[] {
+  return [
+    ...deployment.env.flatMap(({ entries }) => entries),
+    ...deployment.compose.flatMap(({ services }) =>
+      services.flatMap(({ environment }) =>
+        [...environment].map(([key, { value, place }]) => ({ key, value, place })),
+      ),
+    ),
+  ]
+}
+
+export const envRules: readonly Rule[] = [
+  {
+    id: 'L401',
+    severity: 'error',
+    title: 'a default password',
+    why: 'It stands in every manual: whoever reaches the port owns the database.',
+    fix: 'write what `openssl rand -hex 24` prints, into a file that only its owner can read',
+    check: (deployment) =>
+      credentialsOf(deployment)
+        .filter((credential) => !isOpen(credential.value) && isDefault(credential))
+        .map(({ name, place }) => faultAt(place, `${name} is a default password`, { name })),
+  },
+  {
+    id: 'L402',
+    severity: 'warning',
+    title: 'a short password',
+    why: 'It is found by trying, without anybody noticing.',
+    fix: 'write what `openssl rand -hex 24` prints',
+    check: (deployment) =>
+      credentialsOf(deployment)
+        .filter(({ value }) => value !== '' && !isOpen(value) && value.length < passwordLengthMin)
+        .filter((credential) => !isDefault(credential))
+        .map(({ name, value, place }) =>
+          faultAt(place, `${name} has ${value.length} characters, less than ${passwordLengthMin}`, {
+            name,
+            length: value.length,
+          }),
+        ),
+  },
+  {
+    id: 'L403',
+    severity: 'error',
+    title: 'no password at all',
+    why: 'Whoever reaches the port owns the database.',
+    fix: 'set a password, and remove what allows to come in without one',
+    check: (deployment) => [
+      ...credentialsOf(deployment)
+        .filter(({ value }) => value === '')
+        .map(({ name, place }) => faultAt(place, `${name} is empty`, { name })),
+      ...oncePerPlace(
+        settingsOf(deployment)
+          .filter(({ key, value }) => openDoors[key]?.test(value) === true)
+          .map(({ key, value, place }) => faultAt(place, `${key}=${value}`, { name: key })),
+      ),
+    ],
+  },
+  {
+    id: 'L404',
+    severity: 'warning',
+    title: 'a key is there twice',
+    why: 'Only the last one counts; whoever corrects the first one changes nothing.',
+    fix: 'remove one of the lines',
+    check: (deployment) =>
+      deployment.env.flatMap(({ entries }) =>
+        entries.flatMap(({ key, place }, index) => {
+          const before = entries.slice(0, index).find((one) => one.key === key)
+          if (before === undefined) return []
+          const message = `${key} is already on line ${before.place.line}`
+          return [faultAt(place, message, { name: key, firstLine: before.place.line })]
+        }),
+      ),
+  },
+  {
+    id: 'L405',
+    severity: 'warning',
+    title: 'blanks or quotes that not every program reads alike',
+    why: 'Compose drops them and `docker run --env-file` keeps them, so passwords differ by one character.',
+    fix: 'KEY=value without blanks around the equals sign and at the end, quotes around all or nothing',
+    check: (deployment) => {
+      const lines = new Map(
+        deployment.files.map(({ path, text }) => [path, text.split(/\r\n|\n|\r/)]),
+      )
+      return deployment.env.flatMap(({ entries }) =>
+        entries.flatMap(({ key, raw, place }) => {
+          const trouble = troubleOf(raw, lines.get(place.file)?.[place.line - 1] ?? '')
+          return trouble === null ? [] : [faultAt(place, `${key} has ${trouble}`, { name: key })]
+        }),
+      )
+    },
+  },
+  {
+    id: 'L406',
+    severity: 'info',
+    title: 'a password in the compose file itself',
+    why: 'Compose files are committed and passed on, and the password with them.',
+    fix: `write \${NAME:?}, with NAME in a .env file that only its owner can read`,
+    check: (deployment) => {
+      const envFiles = new Set(deployment.env.map(({ file }) => file))
+      return credentialsOf(deployment)
+        .filter(
+          ({ name, value, place }) =>
+            name !== 'stats auth' && value !== '' && !envFiles.has(place.file),
+        )
+        .map(({ name, place }) => faultAt(place, `${name} is written in clear`, { name }))
+    },
+  },
+]
+
+function troubleOf(raw: string, line: string): string | null {
+  const text = raw.trim()
+  if (raw !== '' && raw.trimEnd() !== raw && text !== '') return 'a blank at its end'
+  if (/^\s/.test(raw) && text !== '') return 'a blank before its value'
+  if (/^\s*(export\s+)?[\w.-]+\s+=/.test(line)) return 'a blank before the equals sign'
+  const [first = ''] = text
+  const isQuoted = first === '"' || first === "'"
+  if (isQuoted && !/^"(?:[^"\\]|\\.)*"(\s+#.*)?$|^'[^']*'(\s+#.*)?$/.test(text))
+    return 'a quote that is not closed, or text after it'
+  if (!isQuoted && /["']$/.test(text)) return 'a quote at its end only'
+  return null
+}
