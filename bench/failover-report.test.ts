@@ -13,6 +13,7 @@ function trial(outageMs: number | null, changes: Partial<Trial> = {}): Trial {
     epochAfter: 2,
     outageMs,
     measured: { outageMs, restoredAtMs: 5000, gapMs: outageMs ?? 0, lateAcknowledgements: 0 },
+    switch: null,
     breakdown: {
       releasedMs: 50,
       acquiredMs: 60,

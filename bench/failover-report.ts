@@ -37,6 +37,7 @@ export function renderFailover(
     '',
     'Where the time went: median milliseconds since the fault',
     ...renderPhases(series),
+    ...renderSwitches(series),
   ]
 }
 
@@ -115,6 +116,44 @@ function renderRejoins(series: readonly SeriesResult[]): readonly string[] {
   return renderTable(columns, rows, Infinity, style)
 }
 
+/** Where sessions were watched: how soon new ones reach the new primary, and old ones are gone. */
+function renderSwitches(series: readonly SeriesResult[]): readonly string[] {
+  const watched = series.map(({ fault, trials }) => ({
+    fault,
+    switches: present(trials.map((trial) => trial.switch)),
+  }))
+  const rows = watched
+    .filter(({ switches }) => switches.length > 0)
+    .map(({ fault, switches }) => {
+      const reconnects = switches.flatMap((one) => one.reconnectMs).toSorted((a, b) => a - b)
+      const p95 = reconnects[Math.ceil(reconnects.length * 0.95) - 1] ?? null
+      const gone = present(switches.map((one) => one.sessionsGoneMs))
+      return [
+        faults[fault].title,
+        whole(summarise(reconnects)?.median ?? null),
+        whole(p95),
+        whole(summarise(gone)?.median ?? null),
+        whole(summarise(gone)?.max ?? null),
+        String(switches.length - gone.length),
+      ]
+    })
+  if (rows.length === 0) return []
+  const columns: Column[] = [
+    { title: 'Fault' },
+    right('New session, median'),
+    right('p95'),
+    right('Old ones gone, median'),
+    right('Max'),
+    right('Never'),
+  ]
+  return [
+    '',
+    'Sessions: ms from the first commit of the new primary to the first of each client; from its opening',
+    'until no balancer had a session to the old one (below 0: before)',
+    ...renderTable(columns, rows, Infinity, style),
+  ]
+}
+
 function renderPhases(series: readonly SeriesResult[]): readonly string[] {
   const columns: Column[] = [
     { title: 'Fault' },
@@ -151,7 +190,7 @@ export function renderTrial(trial: Trial): string {
   )
 }
 
-function present(values: readonly (number | null)[]): readonly number[] {
+function present<Value>(values: readonly (Value | null)[]): readonly Value[] {
   return values.filter((value) => value !== null)
 }
 

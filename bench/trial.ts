@@ -5,6 +5,7 @@ import type { NodeName } from '../src/core/names.ts'
 import { messageOf } from '../src/lib/errors.ts'
 import { readMonotonicMs } from '../src/host/monotonic.ts'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Attempt } from './attempt.ts'
 import { acknowledgementsOf, isAcknowledged, isSameReign } from './attempt.ts'
 import type { Breakdown, RejoinKind } from './breakdown.ts'
 import { breakDown, rejoinKindOf, tellStory } from './breakdown.ts'
@@ -13,6 +14,7 @@ import type { Fault, FaultName } from './faults.ts'
 import { type LedgerVerdict, describeFaults, judgeLedger } from './ledger.ts'
 import { loadAverage } from './machine.ts'
 import { type Outage, measureOutage } from './outage.ts'
+import { type SessionCount, SessionWatch, goneSince } from './session-watch.ts'
 import { Writers, readLedger } from './writers.ts'
 
 export type Trial = {
@@ -26,6 +28,7 @@ export type Trial = {
   readonly outageMs: number | null
   readonly measured: Outage
   readonly breakdown: Breakdown
+  readonly switch: Switch | null
   /** From the instant at which the node could come back until it streamed or, primary again, ran. */
   readonly rejoinMs: number
   readonly rejoinKind: RejoinKind
@@ -37,6 +40,14 @@ export type Trial = {
   readonly loadAverage: number
   /** What the agents said after the fault, one line each, milliseconds first. */
   readonly story: readonly string[]
+}
+
+/** What a change of the primary was like for clients; null where there was none, or outside of a lab. */
+export type Switch = {
+  /** Per client: from the first commit of the new primary to its own first one, over a new connection. */
+  readonly reconnectMs: readonly number[]
+  /** From the opening of the new primary until no balancer had a session to the old one; null: never. */
+  readonly sessionsGoneMs: number | null
 }
 
 export type LedgerCounts = Readonly<
@@ -66,9 +77,11 @@ export async function runTrial(
     await writers.waitForAll(20_000)
     // The fault is to come at any point of the renewal period.
     await pause(randomInt(0, cluster.runtime.layout.plan.renewMs * 2))
+    const sessions = watchSessions(cluster, fault, hit)
     const faultAtMs = await fault.inject(cluster, hit)
     await waitUntilServed(writers, fault, faultAtMs, readMonotonicMs())
     await pause(absenceMs)
+    const sessionCounts = (await sessions?.stop()) ?? null
     const backAtMs = await fault.heal(cluster, hit, faultAtMs)
     await waitUntilBack(cluster, hit)
     const rejoinMs = readMonotonicMs() - backAtMs
@@ -79,6 +92,7 @@ export async function runTrial(
     const differences = await cluster.waitUntilSameEverywhere(number, 20_000).then(() => [], asList)
     const measured = measureOutage(acknowledgementsOf(attempts), faultAtMs, healthyAtMs)
     const events = await cluster.events()
+    const breakdown = breakDown(events, faultAtMs, hit)
     return {
       number,
       fault: fault.name,
@@ -88,7 +102,13 @@ export async function runTrial(
       epochAfter: after.lease?.epoch ?? null,
       outageMs: fault.measure === 'gap' ? measured.gapMs : measured.outageMs,
       measured,
-      breakdown: breakDown(events, faultAtMs, hit),
+      breakdown,
+      switch: describeSwitch(
+        attempts,
+        measured,
+        faultAtMs + (breakdown.openedMs ?? 0),
+        sessionCounts,
+      ),
       rejoinMs,
       rejoinKind: rejoinKindOf(events, hit, faultAtMs),
       healthyMs: healthyAtMs - faultAtMs,
@@ -100,6 +120,33 @@ export async function runTrial(
   } finally {
     await writers.stop()
   }
+}
+
+function watchSessions(cluster: BenchCluster, fault: Fault, hit: NodeName): SessionWatch | null {
+  const isWatched = fault.changesReign && cluster.shape.runtime === 'lab'
+  return isWatched ? new SessionWatch(cluster, hit) : null
+}
+
+function describeSwitch(
+  attempts: readonly Attempt[],
+  measured: Outage,
+  openedAtMs: number,
+  counts: readonly SessionCount[] | null,
+): Switch | null {
+  const firstMs = measured.restoredAtMs
+  if (counts === null || firstMs === null) return null
+  const acknowledged = acknowledgementsOf(attempts)
+  const restored = acknowledged.find((one) => one.endedAtMs === firstMs)
+  const clients = [...new Set(acknowledged.map((one) => one.client))]
+  const reconnectMs = clients.flatMap((client) => {
+    const own = acknowledged.find(
+      (one) =>
+        one.client === client && restored !== undefined && isSameReign(one.reign, restored.reign),
+    )
+    return own === undefined ? [] : [own.endedAtMs - firstMs]
+  })
+  const gone = goneSince(counts)
+  return { reconnectMs, sessionsGoneMs: gone === null ? null : gone - openedAtMs }
 }
 
 const asList = (error: unknown): string[] => [messageOf(error)]
