@@ -40,7 +40,8 @@ export async function readLintFiles(paths: readonly string[]): Promise<LintInput
   const files = new Map<string, LintFile>()
   const unreadable: ReadProblem[] = []
   const complain = (file: string, message: string) => {
-    unreadable.push({ place: { file, line: 1 }, message })
+    const isKnown = unreadable.some((one) => one.place.file === file && one.message === message)
+    if (!isKnown) unreadable.push({ place: { file, line: 1 }, message })
   }
   for (const named of paths.map(shownPath)) {
     const stats = await statOf(named)

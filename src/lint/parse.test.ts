@@ -23,8 +23,8 @@ describe('lines', () => {
     expect(linesOf('\uFEFFa\r\nb\rc\nd')).toEqual(['a', 'b', 'c', 'd'])
   })
   test('templates become one word, and keep the lines', () => {
-    expect(linesOf('a {{ b | default(1) }} c\n{% if x %}\n{# no #}')).toEqual([
-      'a «_b_default_1_» c',
+    expect(linesOf('a {{ b | default(1) }} {{{.}}}\n{% if x %}\n{# no #}')).toEqual([
+      'a «_b_default_1_» «_»',
       '',
       '',
     ])
@@ -316,8 +316,8 @@ describe('any text', () => {
       { numRuns: 400 },
     )
   })
-  test('long lines of one sort take no time', () => {
-    const startedAtMs = performance.now()
+  test('long lines of one sort → read in time', () => {
+    // A pattern that goes back and forth over them would run into the time limit of the test.
     for (const unit of [
       '"',
       '\\',
@@ -340,6 +340,5 @@ describe('any text', () => {
       }))
       lint(readDeployment(files))
     }
-    expect(performance.now() - startedAtMs).toBeLessThan(18_000)
   })
 })

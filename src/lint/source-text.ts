@@ -29,7 +29,7 @@ export function withoutTemplates(text: string): string {
   return text
     .replaceAll(/\{%[^\n%]{0,300}%\}|\{#[^\n#]{0,300}#\}/g, '')
     .replaceAll(
-      /\{\{([^\n{}]{0,300})\}\}/g,
+      /\{{2,3}([^\n{}]{0,300})\}{2,3}/g,
       (_, inner: string) => `«${inner.replaceAll(/\W+/g, '_')}»`,
     )
 }

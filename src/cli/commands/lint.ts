@@ -48,16 +48,17 @@ export const lintCommand: Command = {
     const { terminal } = context
     const chosen = chosenRules(input)
     const { files, unreadable } = await readLintFiles(input.rest('path'))
+    const readNames = files.map((file) => file.path)
+    const names = [...new Set([...readNames, ...unreadable.map(({ place }) => place.file)])]
     const findings = lint(readDeployment(files, unreadable), chosen)
     const counts = countsOf(findings)
     const ending = isFailure(counts, input.isSet('strict')) ? 'configuration' : 'done'
     if (context.isJson) {
-      const names = files.map((file) => file.path)
       printJson(context, { version: 1, files: names, findings, counts })
       return ending
     }
     terminal.print(...renderFindings(findings, terminal.width, terminal.style))
-    terminal.print(renderVerdict(counts, files.length, chosen.length))
+    terminal.print(renderVerdict(counts, names.length, chosen.length))
     return ending
   },
 }

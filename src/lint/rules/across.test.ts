@@ -49,6 +49,10 @@ const nodes: Files = {
   ].join('\n'),
 }
 
+const oneNodeMore: Files = {
+  'docker-compose.yml': `${nodes['docker-compose.yml']!}  pg-2:\n    image: bitnami/postgresql-repmgr:16\n`,
+}
+
 const good = {
   ...nodes,
   ...balancer('lb1', {}),
@@ -81,7 +85,7 @@ const examples: RuleExamples = {
     good,
   },
   L607: {
-    bad: { ...nodes, ...balancer('lb1', { servers: ['pg-0 10.0.0.1:5433'] }) },
+    bad: { ...balancer('lb1', {}), ...oneNodeMore },
     at: 'lb1/haproxy.cfg:1',
     good,
   },
@@ -146,4 +150,9 @@ test('L602: limits come from the environment, a command, or postgresql.conf', ()
 test('L604: a node on the own machine may have another address', () => {
   const servers = ['pg-0 127.0.0.1:5433', 'pg-1 10.0.0.1:5434']
   expect(placesOf('L604', { ...balancer('lb1', {}), ...balancer('lb2', { servers }) })).toEqual([])
+})
+
+test('L603: a limit of each server makes the rest wait', () => {
+  const servers = ['pg-0 10.0.0.1:5433 maxconn 95', 'pg-1 10.0.0.1:5434 maxconn 95']
+  expect(placesOf('L603', { ...nodes, ...balancer('lb1', { maxconn: 500, servers }) })).toEqual([])
 })

@@ -1,30 +1,18 @@
 // L6xx: what one file says and another one denies.
 
-import {
-  type DatabaseNode,
-  type Deployment,
-  dataNodesOf,
-  databaseNodesOf,
-  namesOf,
-} from '../deployment.ts'
+import { type DatabaseNode, type Deployment, databaseNodesOf, namesOf } from '../deployment.ts'
 import {
   type HaproxyDirective,
   type HaproxyServer,
   parseHaproxyTimeMs,
   settingOf,
 } from '../parse-haproxy.ts'
-import {
-  type PostgresProxy,
-  allPostgresProxies,
-  isWitness,
-  postgresProxiesOf,
-} from '../postgres-proxy.ts'
+import { type PostgresProxy, allPostgresProxies, isWitness } from '../postgres-proxy.ts'
+import { type ProxyPair, proxyPairs } from '../proxy-pair.ts'
+import { clientLimitOf, maxConnectionsOf } from '../connection-limits.ts'
 import { type Fault, type Rule, faultAt } from '../rule.ts'
 import { type Place, folderOf, isOpen, nameOf, parseCount } from '../source-text.ts'
 import { membersOf } from '../vrrp-pair.ts'
-
-/** PostgreSQL's own default. */
-const connectionsDefault = 100
 
 /** A limit may stay this far below the database's, for what does not come through the balancer. */
 const usedShareMin = 0.9
@@ -239,52 +227,6 @@ function portInside({ service }: DatabaseNode): number {
   return parseCount(value) ?? 5432
 }
 
-type MaxConnections = { readonly count: number; readonly where: string }
-
-/** The smallest limit of a data node; the default where none is written. Null without nodes. */
-function maxConnectionsOf(deployment: Deployment): MaxConnections | null {
-  const written = [
-    ...dataNodesOf(deployment).flatMap(({ service }) =>
-      ['POSTGRESQL_MAX_CONNECTIONS', 'POSTGRES_MAX_CONNECTIONS'].flatMap((key) => {
-        const setting = service.environment.get(key)
-        return setting === undefined ? [] : [setting]
-      }),
-    ),
-    ...deployment.settings.filter(
-      // In an .env file the name alone does not say that a node gets it.
-      ({ name, place }) =>
-        name === 'max_connections' && !deployment.env.some(({ file }) => file === place.file),
-    ),
-  ].flatMap(({ value, place }): MaxConnections[] => {
-    const count = parseCount(value.replace(/;$/, ''))
-    return count === null ? [] : [{ count, where: `${place.file}:${place.line}` }]
-  })
-  const [least] = written.toSorted((left, right) => left.count - right.count)
-  if (least !== undefined) return least
-  const isOpenSomewhere = dataNodesOf(deployment).some(({ service }) =>
-    ['POSTGRESQL_MAX_CONNECTIONS', 'POSTGRES_MAX_CONNECTIONS'].some((key) =>
-      service.environment.has(key),
-    ),
-  )
-  if (dataNodesOf(deployment).length === 0 || isOpenSomewhere) return null
-  return { count: connectionsDefault, where: 'the default' }
-}
-
-/** What lets clients of a proxy in: its own maxconn, or that of the whole program. */
-function limitOf(proxy: PostgresProxy): { count: number; place: Place; name: string } | null {
-  const [front] = proxy.fronts
-  const own = front === undefined ? null : settingOf(front, 'maxconn')
-  const global = proxy.file.global.findLast(({ words }) => words[0] === 'maxconn')
-  const candidates = [
-    ...(own === null ? [] : [{ setting: own, name: `maxconn of ${proxy.name}` }]),
-    ...(global === undefined ? [] : [{ setting: global, name: 'global maxconn' }]),
-  ].flatMap(({ setting, name }) => {
-    const count = parseCount(setting.words[1])
-    return count === null ? [] : [{ count, place: setting.place, name }]
-  })
-  return candidates.toSorted((left, right) => left.count - right.count)[0] ?? null
-}
-
 function limitFaults(
   deployment: Deployment,
   isFault: (limit: number, max: number) => boolean,
@@ -296,7 +238,7 @@ function limitFaults(
   return tcpProxies(deployment)
     .filter(({ isForWrites }) => isForWrites)
     .flatMap((proxy) => {
-      const limit = limitOf(proxy)
+      const limit = clientLimitOf(proxy)
       if (limit === null || !isFault(limit.count, max.count)) return []
       const key = `${limit.place.file}:${limit.place.line}`
       if (seen.has(key)) return []
@@ -304,23 +246,6 @@ function limitFaults(
       const message = `${limit.name} is ${limit.count}, ${word} max_connections ${max.count} (${max.where})`
       return [faultAt(limit.place, message, { limit: limit.count, maxConnections: max.count })]
     })
-}
-
-type ProxyPair = readonly [PostgresProxy, PostgresProxy]
-
-/** Proxies of one name in two files; or the only ones of two balancers. */
-function proxyPairs(deployment: Deployment): readonly ProxyPair[] {
-  const byFile = deployment.haproxy.map((file) => postgresProxiesOf(deployment, file))
-  return byFile.flatMap((right, index) =>
-    byFile.slice(0, index).flatMap((left) =>
-      right.flatMap((mine): ProxyPair[] => {
-        const isAlone = left.length === 1 && right.length === 1
-        const other = left.find(({ name }) => name === mine.name) ?? (isAlone ? left[0] : undefined)
-        const isSame = other !== undefined && other.isForWrites === mine.isForWrites
-        return isSame ? [[other, mine]] : []
-      }),
-    ),
-  )
 }
 
 function portsOf(proxy: PostgresProxy): readonly string[] {
@@ -393,6 +318,8 @@ function machineAddresses(deployment: Deployment): readonly Machine[] {
 
 /** Nodes of a compose file to whose other nodes the proxy leads. */
 function missingNodes(deployment: Deployment, proxy: PostgresProxy): readonly Fault[] {
+  // A proxy of one server leads to this node on purpose.
+  if (proxy.servers.length < 2) return []
   const known = new Set(proxy.servers.map((server) => nodeOf(deployment, server)?.service))
   return deployment.compose.flatMap((compose) => {
     const data = databaseNodesOf(compose).filter(({ role }) => role === 'data')

@@ -317,7 +317,7 @@ export const keepalivedRules: readonly Rule[] = [
       scriptsOf(deployment)
         .filter(
           ({ command }) =>
-            /\b(killall|pidof|pgrep|pkill)\b/.test(command) && /haproxy/.test(command),
+            /\b(killall|pidof|pgrep|pkill|systemctl)\b/.test(command) && /haproxy/.test(command),
         )
         .map(({ name, place }) =>
           faultAt(place, `script ${name} only looks for a process haproxy`, { script: name }),
