@@ -45,6 +45,7 @@ export const layers: readonly Layer[] = [
   adapter('postgres', ['pg', 'tinyexec']),
   adapter('guard', [], ['src/guard/protocol.ts']),
   adapter('haproxy', ['tinyexec']),
+  adapter('keepalived', ['tinyexec']),
   adapter('http', ['prom-client']),
   adapter('system', ['pino']),
 
@@ -109,6 +110,7 @@ export const programs: readonly string[] = [
   'bench/store.ts',
   'test/support/guard-agent.ts',
   'test/support/member-agent.ts',
+  'test/support/vip-host.ts',
   'scripts/build.ts',
   'scripts/generate-docs.ts',
   'vitest.config.ts',

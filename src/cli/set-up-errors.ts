@@ -82,6 +82,32 @@ export const setUpErrors: readonly ErrorHelp[] = [
     remedies: ['Correct the balancer settings of the spec; the message names the line.'],
   },
   {
+    code: 'PGHERD_NO_KEEPALIVED',
+    reason: 'system',
+    meaning:
+      'Keepalived, which moves the VIP between balancers, is not installed or does not start.',
+    remedies: [
+      'Debian: apt-get install keepalived.',
+      'Take balancer.vip out of the spec when the balancers share no address.',
+    ],
+  },
+  {
+    code: 'PGHERD_KEEPALIVED_VERSION',
+    reason: 'system',
+    meaning: 'The installed Keepalived is too old for the configuration that is made for it.',
+    remedies: ['Install Keepalived 2.0.20 or newer.'],
+  },
+  {
+    code: 'PGHERD_KEEPALIVED_CONFIG',
+    reason: 'configuration',
+    meaning: 'Keepalived refused the configuration that was made for it. The old one stays in use.',
+    remedies: [
+      'Correct the balancer settings of the spec; the message names the line.',
+      'A network interface must be there on the host that the file is for: balancer.interface.',
+      'The check script and every folder above it must belong to root.',
+    ],
+  },
+  {
     code: 'PGHERD_NO_DATABASE_USER',
     reason: 'system',
     meaning:

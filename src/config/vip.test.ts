@@ -5,6 +5,7 @@ describe('vip', () => {
   it.each([
     ['10.0.0.100/24', { address: '10.0.0.100', prefixLength: 24, family: 'ipv4' }],
     ['fd00::100/64', { address: 'fd00::100', prefixLength: 64, family: 'ipv6' }],
+    ['FD00:0:0::0100/64', { address: 'fd00::100', prefixLength: 64, family: 'ipv6' }],
     ['10.0.0.100', null],
     ['10.0.0.100/0', null],
     ['10.0.0.100/33', null],

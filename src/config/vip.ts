@@ -1,8 +1,9 @@
 // The address that balancers share, as the spec writes it: 10.0.0.100/24 or fd00::100/64.
 
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, SocketAddress } from 'node:net'
 
 export type Vip = {
+  /** In its shortest form, as the system shows it. */
   readonly address: string
   readonly prefixLength: number
   readonly family: 'ipv4' | 'ipv6'
@@ -15,7 +16,7 @@ export function parseVip(text: string): Vip | null {
   const family = familyOf(address)
   const prefixLength = Number(match?.[2])
   if (family === null || !(prefixLength >= 1 && prefixLength <= bitCounts[family])) return null
-  return { address, prefixLength, family }
+  return { address: new SocketAddress({ address, family }).address, prefixLength, family }
 }
 
 /** Null for a host name. */

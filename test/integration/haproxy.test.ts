@@ -8,13 +8,7 @@ import type { Server, Socket } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  checkHaproxy,
-  endHaproxy,
-  startHaproxy,
-  validateConfig,
-} from '../../src/adapters/haproxy/program.ts'
-import type { RunningHaproxy } from '../../src/adapters/haproxy/program.ts'
+import { checkHaproxy, startHaproxy, validateConfig } from '../../src/adapters/haproxy/program.ts'
 import { createHaproxy } from '../../src/adapters/haproxy/proxy.ts'
 import type { HaproxyOptions } from '../../src/adapters/haproxy/proxy.ts'
 import { renderConfig } from '../../src/adapters/haproxy/render.ts'
@@ -26,6 +20,8 @@ import { timingPlans } from '../../src/core/timing-plan.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Journal } from '../../src/ports/journal.ts'
 import type { Proxy } from '../../src/ports/proxy.ts'
+import { endLasting } from '../../src/host/lasting-process.ts'
+import type { LastingProcess } from '../../src/host/lasting-process.ts'
 import { isProcessAlive } from '../../src/host/process-table.ts'
 import type { PgherdError } from '../../src/lib/errors.ts'
 import { eventually } from '../support/eventually.ts'
@@ -469,9 +465,9 @@ describe('haproxy: without an agent', () => {
     await writeFile(file, renderConfig(layout, { ...optionsFor(), stateFile: null }))
     alone = await startHaproxy('haproxy', optionsFor({ configFile: file }), null)
   }
-  let alone: RunningHaproxy | null = null
+  let alone: LastingProcess | null = null
   afterEach(async () => {
-    if (alone !== null) await endHaproxy(alone.pid, 1000)
+    if (alone !== null) await endLasting(alone.pid, 1000)
     alone = null
   })
 

@@ -1,11 +1,9 @@
-// HAProxy as a process: whether it is there and new enough, whether it accepts a configuration, how it
-// is started, found again and ended. It lives on when the agent dies, with all sessions.
+// HAProxy as a program: whether it is there and new enough, whether it accepts a configuration, how it
+// is started. It lives on when the agent dies, with all sessions.
 
-import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 import { exec } from 'tinyexec'
-import { isProcessAlive, readCommandLine, signalProcess } from '../../host/process-table.ts'
-import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import { startLasting } from '../../host/lasting-process.ts'
+import type { LastingFiles, LastingProcess } from '../../host/lasting-process.ts'
 import { PgherdError, messageOf } from '../../lib/errors.ts'
 
 const toolTimeoutMs = 10_000
@@ -75,64 +73,17 @@ export function firstAlert(output: string): string | null {
   return alert?.replace(/^\[ALERT\]\s*\(\d+\) : (config : )?/, '') ?? null
 }
 
-export type HaproxyFiles = {
-  /** Working directory of the process, by which it is found as part of its node. */
-  readonly directory: string
-  readonly configFile: string
-  readonly pidFile: string
-  readonly socketPath: string
-  readonly logFile: string
-}
-
-export type RunningHaproxy = {
-  readonly pid: number
-  /** Aborts when the process has ended, with how as its reason; never for one that we took over. */
-  readonly ended: AbortSignal
-}
+export type HaproxyFiles = LastingFiles & { readonly socketPath: string }
 
 /**
  * Starts a process that outlives this one.
  * @param oldPid a process to take the listening sockets over from; it ends when its sessions have ended
  */
-export async function startHaproxy(
+export function startHaproxy(
   binary: string,
   files: HaproxyFiles,
   oldPid: number | null,
-): Promise<RunningHaproxy> {
+): Promise<LastingProcess> {
   const takeOver = oldPid === null ? [] : ['-x', files.socketPath, '-sf', String(oldPid)]
-  const log = openSync(files.logFile, 'a', 0o640)
-  try {
-    const child = spawn(binary, ['-db', '-f', files.configFile, ...takeOver], {
-      cwd: files.directory,
-      detached: true,
-      stdio: ['ignore', log, log],
-    })
-    const ended = new AbortController()
-    child.on('exit', (code, signal) => ended.abort(signal ?? `exit code ${String(code)}`))
-    child.on('error', (error) => ended.abort(error.message))
-    child.unref()
-    if (child.pid === undefined) throw new Error(`${binary} could not be started`)
-    await writeFileAtomic(files.pidFile, `${String(child.pid)}\n`, { mode: 0o640 })
-    return { pid: child.pid, ended: ended.signal }
-  } finally {
-    closeSync(log)
-  }
-}
-
-/** The process that runs with our configuration file, by its pid file; null when there is none. */
-export async function findHaproxy(files: HaproxyFiles): Promise<number | null> {
-  const pid = Number((await readFileIfPresent(files.pidFile))?.trim())
-  if (!Number.isSafeInteger(pid) || pid <= 1 || !isProcessAlive(pid)) return null
-  // The number may have been given to another process since.
-  return readCommandLine(pid).includes(files.configFile) ? pid : null
-}
-
-/** SIGTERM, after `graceMs` SIGKILL; returns when the process is gone. */
-export async function endHaproxy(pid: number, graceMs: number): Promise<void> {
-  signalProcess(pid, 'SIGTERM')
-  const deadlineMs = performance.now() + graceMs
-  while (isProcessAlive(pid)) {
-    if (performance.now() > deadlineMs) signalProcess(pid, 'SIGKILL')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  return startLasting(binary, ['-db', '-f', files.configFile, ...takeOver], files)
 }

@@ -1,18 +1,20 @@
 // Keeps one HAProxy running with the rendered configuration and passes routing decisions to it.
 
-import { readFile, rm, stat, truncate } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { dataNodesOf } from '../../core/cluster-layout.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { isProcessAlive } from '../../host/process-table.ts'
 import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import { endLasting, findLasting, trimLog } from '../../host/lasting-process.ts'
+import type { LastingProcess } from '../../host/lasting-process.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import { ProxyError } from '../../ports/proxy.ts'
 import type { Proxy, ProxyState } from '../../ports/proxy.ts'
-import { endHaproxy, findHaproxy, firstAlert, startHaproxy, validateConfig } from './program.ts'
-import type { HaproxyFiles, RunningHaproxy } from './program.ts'
+import { firstAlert, startHaproxy, validateConfig } from './program.ts'
+import type { HaproxyFiles } from './program.ts'
 import { renderClosedState, renderConfig, writeProxy } from './render.ts'
 import type { HaproxySettings } from './render.ts'
 import { parseServersState, sendCommand } from './runtime-api.ts'
@@ -29,7 +31,6 @@ const restartPauseMs = { first: 100, longest: 2000 } as const
 const aliveCheckMs = 250
 const answerDeadlineMs = 1000
 const stopGraceMs = 2000
-const logBytesMax = 4 * 1024 * 1024
 
 /** The proxy of one balancer node. */
 export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOptions): Proxy {
@@ -102,17 +103,17 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
     stop: async () => {
       stopping.abort()
       await keeping
-      const pid = await findHaproxy(options)
-      if (pid !== null) await endHaproxy(pid, stopGraceMs)
+      const pid = await findLasting(options)
+      if (pid !== null) await endLasting(pid, stopGraceMs)
       for (const file of [options.pidFile, options.socketPath]) await rm(file, { force: true })
     },
   }
 }
 
 /** Takes over the running process, replaces it when its configuration is old, or starts one. */
-async function ensureRunning(options: HaproxyOptions): Promise<RunningHaproxy> {
+async function ensureRunning(options: HaproxyOptions): Promise<LastingProcess> {
   const config = renderConfig(options.layout, options)
-  const pid = await findHaproxy(options)
+  const pid = await findLasting(options)
   const isCurrent = (await readFileIfPresent(options.configFile)) === config
   if (pid !== null && isCurrent) return { pid, ended: new AbortController().signal }
   if (pid === null) {
@@ -136,7 +137,7 @@ async function ensureRunning(options: HaproxyOptions): Promise<RunningHaproxy> {
 async function untilAnswering(
   clock: Clock,
   socketPath: string,
-  running: RunningHaproxy,
+  running: LastingProcess,
 ): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     if (running.ended.aborted) throw new Error(`it ended at once (${String(running.ended.reason)})`)
@@ -155,7 +156,7 @@ async function untilAnswering(
 /** Waits for the end of the process and says how it ended; null when `signal` aborted first. */
 async function untilEnded(
   clock: Clock,
-  running: RunningHaproxy,
+  running: LastingProcess,
   signal: AbortSignal,
 ): Promise<string | null> {
   const either = AbortSignal.any([signal, running.ended])
@@ -168,12 +169,4 @@ async function untilEnded(
 async function lastWords(logFile: string, offset: number, fallback: string): Promise<string> {
   const log = await readFile(logFile).catch(() => Buffer.alloc(0))
   return firstAlert(log.subarray(offset).toString('utf8')) ?? fallback
-}
-
-/** The log only grows while HAProxy runs; a large one is cut before the next start. Returns its length. */
-async function trimLog(logFile: string): Promise<number> {
-  const { size } = await stat(logFile).catch(() => ({ size: 0 }))
-  if (size <= logBytesMax) return size
-  await truncate(logFile)
-  return 0
 }

@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { ProcessInfo } from '../../host/process-info.ts'
 
 /** Programs that pgherd runs on a node. A shell or an editor of a person is none of them. */
-const nodePrograms = /^(postgres|postmaster|etcd|haproxy|initdb|setpriv|pg_[a-z]+)$/
+const nodePrograms = /^(postgres|postmaster|etcd|haproxy|keepalived|initdb|setpriv|pg_[a-z]+)$/
 /** Agent and guard. People run Node too, perhaps in our folder: the place alone does not tell. */
 const nodeItself = /^(node|MainThread)$/
 

@@ -1,0 +1,219 @@
+// Keeps one Keepalived running with the rendered configuration, and this host without the shared address
+// while none runs. Keepalived itself starts its VRRP process again when that dies, and ends it when the
+// other one dies; both give the address up. What is left to us is that both are gone.
+
+import { readFile, rm } from 'node:fs/promises'
+import { balancersOf } from '../../core/cluster-layout.ts'
+import type { ClusterLayout, VipLayout } from '../../core/cluster-layout.ts'
+import type { NodeName } from '../../core/names.ts'
+import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import { endLasting, findLasting, startLasting, trimLog } from '../../host/lasting-process.ts'
+import type { LastingFiles, LastingProcess } from '../../host/lasting-process.ts'
+import { isProcessAlive, signalProcess } from '../../host/process-table.ts'
+import { assert } from '../../lib/assert.ts'
+import { messageOf, PgherdError } from '../../lib/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Journal } from '../../ports/journal.ts'
+import type { Vip, VipState } from '../../ports/vip.ts'
+import {
+  describeInterfaces,
+  interfaceOf,
+  isAddressHere,
+  removeVip,
+  resolveHost,
+} from './addresses.ts'
+import { renderCheckScript } from './check-script.ts'
+import { firstComplaint, validateConfig } from './program.ts'
+import { renderConfig } from './render.ts'
+
+export type KeepalivedOptions = LastingFiles & {
+  /** Name or path of the program. */
+  readonly binary: string
+  readonly layout: ClusterLayout
+  readonly node: NodeName
+  readonly scriptFile: string
+  readonly trackFile: string
+  /** Keepalived's own, which it refuses to start with when they name a process. */
+  readonly ownPidFile: string
+  readonly vrrpPidFile: string
+}
+
+const restartPauseMs = { first: 100, longest: 2000 } as const
+/** Another host takes the address after three missing adverts of at least 100 ms; this must be sooner. */
+const lookPeriodMs = 100
+/** Keepalived that ends at once does so within this time. */
+const settleMs = 300
+const stopGraceMs = 2000
+
+/** The shared address of one balancer. @throws AssertionError when the layout has none */
+export function createKeepalived(clock: Clock, journal: Journal, options: KeepalivedOptions): Vip {
+  const { vip } = options.layout
+  assert(vip !== null, 'Keepalived needs an address to share')
+  const stopping = new AbortController()
+  const listeners: (() => void)[] = []
+  let state: VipState = { kind: 'starting', detail: 'Keepalived is being started' }
+  let keeping: Promise<void> | null = null
+  let isFit: boolean | null = null
+
+  const change = (next: VipState): void => {
+    const isSame = JSON.stringify(next) === JSON.stringify(state)
+    state = next
+    if (!isSame) for (const listener of listeners) listener()
+  }
+
+  /** Follows the address until the process ends. @returns how; null when `stop` was called first */
+  const follow = async (running: LastingProcess): Promise<string | null> => {
+    const either = AbortSignal.any([stopping.signal, running.ended])
+    while (!either.aborted && isProcessAlive(running.pid)) {
+      change({ kind: 'running', isHere: isAddressHere(vip.address) })
+      await clock.sleep(lookPeriodMs, either)
+    }
+    if (stopping.signal.aborted) return null
+    return running.ended.aborted ? String(running.ended.reason) : 'it is gone'
+  }
+
+  /** An address that nobody looks after must not stay. */
+  const release = async (): Promise<void> => {
+    if ((await findLasting(options)) !== null) return
+    try {
+      if (await removeVip(vip))
+        journal.log('info', `Removed ${vip.address}, which was left behind.`)
+    } catch (error) {
+      journal.log('error', `${vip.address} could not be removed: ${messageOf(error)}`)
+    }
+  }
+
+  const keep = async (): Promise<void> => {
+    let pauseMs: number = restartPauseMs.first
+    while (!stopping.signal.aborted) {
+      const logOffset = await trimLog(options.logFile)
+      try {
+        const running = await ensureRunning(options, vip, isFit, release)
+        await clock.sleep(settleMs, AbortSignal.any([stopping.signal, running.ended]))
+        if (running.ended.aborted)
+          throw new Error(`it ended at once (${String(running.ended.reason)})`)
+        pauseMs = restartPauseMs.first
+        const words = await follow(running)
+        if (words !== null) {
+          await release()
+          journal.log('warn', `Keepalived ended (${words}); it is started again`)
+          change({ kind: 'starting', detail: 'Keepalived ended and is started again' })
+        }
+      } catch (error) {
+        await release()
+        const detail = await lastWords(options.logFile, logOffset, detailOf(error))
+        if (state.kind !== 'failed' || state.detail !== detail) {
+          journal.log('error', `Keepalived does not run: ${detail}`)
+        }
+        change({ kind: 'failed', detail })
+      }
+      await clock.sleep(pauseMs, stopping.signal)
+      pauseMs = Math.min(pauseMs * 2, restartPauseMs.longest)
+    }
+  }
+
+  return {
+    start: () => void (keeping ??= keep()),
+    state: () => state,
+    onChange: (listener) => void listeners.push(listener),
+    setFit: async (next) => {
+      if (isFit === next) return
+      await writeFitness(options, next)
+      isFit = next
+    },
+    stop: async () => {
+      stopping.abort()
+      await keeping
+      const pid = await findLasting(options)
+      if (pid !== null) await endLasting(pid, stopGraceMs)
+      if (keeping !== null) await release()
+      await rm(options.pidFile, { force: true })
+    },
+  }
+}
+
+/** Takes over the running process, lets it read a changed configuration, or starts one. */
+async function ensureRunning(
+  options: KeepalivedOptions,
+  vip: VipLayout,
+  isFit: boolean | null,
+  release: () => Promise<void>,
+): Promise<LastingProcess> {
+  assertRoot()
+  await ensureDirectory(options.directory, 0o755)
+  const script = renderCheckScript(options.layout.balancerPorts?.health ?? 0)
+  await writeFileAtomic(options.scriptFile, script, { mode: 0o755 })
+  const config = renderConfig(options.layout, await settingsOf(options, vip))
+  const pid = await findLasting(options)
+  const isCurrent = (await readFileIfPresent(options.configFile)) === config
+  if (pid === null) {
+    await release()
+    await writeFitness(options, isFit ?? false)
+  }
+  if (!isCurrent) await replaceConfig(options, config)
+  if (pid !== null) {
+    if (!isCurrent) signalProcess(pid, 'SIGHUP')
+    return { pid, ended: new AbortController().signal }
+  }
+  const { ownPidFile, vrrpPidFile, configFile } = options
+  for (const file of [ownPidFile, vrrpPidFile]) await rm(file, { force: true })
+  const parameters = [
+    ...['--dont-fork', '--log-console', '--no-syslog', '--vrrp', '--use-file', configFile],
+    ...['--pid', ownPidFile, '--vrrp_pid', vrrpPidFile],
+  ]
+  return startLasting(options.binary, parameters, options)
+}
+
+async function replaceConfig(options: KeepalivedOptions, config: string): Promise<void> {
+  const draft = `${options.configFile}.draft`
+  await writeFileAtomic(draft, config, { mode: 0o640 })
+  try {
+    await validateConfig(options.binary, draft)
+    await writeFileAtomic(options.configFile, config, { mode: 0o640 })
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+/** Replaced as a whole: an empty file would count as fit. */
+async function writeFitness(options: KeepalivedOptions, isFit: boolean): Promise<void> {
+  await ensureDirectory(options.directory, 0o755)
+  await writeFileAtomic(options.trackFile, isFit ? '0\n' : '1\n', { mode: 0o644, isSynced: false })
+}
+
+async function settingsOf(
+  options: KeepalivedOptions,
+  vip: VipLayout,
+): Promise<Parameters<typeof renderConfig>[1]> {
+  const { layout, node, scriptFile, trackFile } = options
+  const resolved = balancersOf(layout).map(
+    async (each) => [each.name, await resolveHost(each.host, vip)] as const,
+  )
+  const addresses = new Map(await Promise.all(resolved))
+  const own = addresses.get(node) ?? ''
+  const networkInterface = vip.interfaces[node] ?? interfaceOf(own)
+  if (networkInterface === null) {
+    throw new Error(
+      `no network interface has ${own}, the address of ${node} (there are: ${describeInterfaces()}); ` +
+        'set balancer.interface',
+    )
+  }
+  return { node, addresses, networkInterface, scriptFile, trackFile }
+}
+
+function assertRoot(): void {
+  if (process.getuid?.() === 0) return
+  throw new Error('only root may give a host another address: run the agent of a balancer as root')
+}
+
+function detailOf(error: unknown): string {
+  if (!(error instanceof PgherdError) || error.because === undefined) return messageOf(error)
+  return `${error.message}: ${error.because}`
+}
+
+/** What Keepalived complained about since `offset` of its log; otherwise `fallback`. */
+async function lastWords(logFile: string, offset: number, fallback: string): Promise<string> {
+  const log = await readFile(logFile).catch(() => Buffer.alloc(0))
+  const complaint = firstComplaint(log.subarray(offset).toString('utf8'))
+  return complaint === null || !/Line \d+|daemon is already/.test(complaint) ? fallback : complaint
+}

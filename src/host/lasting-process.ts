@@ -1,0 +1,79 @@
+// Programs that outlive the agent that started them: they are started apart from it, found again by a
+// pid file, and ended by signals.
+
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { stat, truncate } from 'node:fs/promises'
+import { readFileIfPresent, writeFileAtomic } from './files.ts'
+import { isProcessAlive, readCommandLine, signalProcess } from './process-table.ts'
+
+export type LastingFiles = {
+  /** Working directory of the process, by which it is found as part of its node. */
+  readonly directory: string
+  /** Also an argument of the process, by which it is told from others. */
+  readonly configFile: string
+  readonly pidFile: string
+  readonly logFile: string
+}
+
+export type LastingProcess = {
+  readonly pid: number
+  /** Aborts when the process has ended, with how as its reason; never for one that was taken over. */
+  readonly ended: AbortSignal
+}
+
+/**
+ * Starts a program whose output goes to the log file.
+ * @throws Error when it cannot be started
+ */
+export async function startLasting(
+  binary: string,
+  parameters: readonly string[],
+  files: LastingFiles,
+): Promise<LastingProcess> {
+  const log = openSync(files.logFile, 'a', 0o640)
+  try {
+    const child = spawn(binary, parameters, {
+      cwd: files.directory,
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
+    const ended = new AbortController()
+    child.on('exit', (code, signal) => ended.abort(signal ?? `exit code ${String(code)}`))
+    child.on('error', (error) => ended.abort(error.message))
+    child.unref()
+    if (child.pid === undefined) throw new Error(`${binary} could not be started`)
+    await writeFileAtomic(files.pidFile, `${String(child.pid)}\n`, { mode: 0o640 })
+    return { pid: child.pid, ended: ended.signal }
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** The process that runs with our configuration file, by its pid file; null when there is none. */
+export async function findLasting(files: LastingFiles): Promise<number | null> {
+  const pid = Number((await readFileIfPresent(files.pidFile))?.trim())
+  if (!Number.isSafeInteger(pid) || pid <= 1 || !isProcessAlive(pid)) return null
+  // The number may have been given to another process since.
+  return readCommandLine(pid).includes(files.configFile) ? pid : null
+}
+
+/** SIGTERM, after `graceMs` SIGKILL; returns when the process is gone. */
+export async function endLasting(pid: number, graceMs: number): Promise<void> {
+  signalProcess(pid, 'SIGTERM')
+  const deadlineMs = performance.now() + graceMs
+  while (isProcessAlive(pid)) {
+    if (performance.now() > deadlineMs) signalProcess(pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const logBytesMax = 4 * 1024 * 1024
+
+/** A log only grows while the program runs; a large one is cut before the next start. Returns its length. */
+export async function trimLog(logFile: string): Promise<number> {
+  const { size } = await stat(logFile).catch(() => ({ size: 0 }))
+  if (size <= logBytesMax) return size
+  await truncate(logFile)
+  return 0
+}
