@@ -124,6 +124,7 @@ export const programs: readonly string[] = [
   'bench/vip.ts',
   'test/support/guard-agent.ts',
   'test/support/member-agent.ts',
+  'test/support/vip-host.ts',
   'scripts/build.ts',
   'scripts/generate-docs.ts',
   'vitest.config.ts',

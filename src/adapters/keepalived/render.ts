@@ -20,10 +20,11 @@ export type KeepalivedSettings = {
 }
 
 /**
- * No two balancers are alike, so that two that begin at the same moment soon agree. High numbers make the
- * wait for a missing advert short. 255 is for the owner of an address, which nobody is here.
+ * No two balancers are alike, so that two that begin at the same moment soon agree. Low numbers let the
+ * others wait for more than half an advert after three missing ones (RFC 5798, skew time): in that time a
+ * balancer that is cut off gives the address up by itself.
  */
-const priority = { first: 100, step: 10 } as const
+const priority = { first: 100, step: 5 } as const
 
 /**
  * The whole file.
