@@ -53,7 +53,10 @@ export function labOf(cluster: BenchCluster): Lab {
 /** Longer than Keepalived takes to believe in an HAProxy that has just become able to serve. */
 const believeMs = 2000
 
-/** The balancer that has the virtual address, when every other one could take it. @throws Error when none has it within 10 s, or two have it */
+/**
+ * The balancer that has the virtual address, when every other one could take it.
+ * @throws Error when none has it within 10 s, or two have it
+ */
 export async function vipHolderOf(cluster: BenchCluster): Promise<NodeName> {
   let holders: readonly NodeName[] = []
   await waitFor(

@@ -24,7 +24,7 @@ export type KeepalivedSettings = {
  * others wait for more than half an advert after three missing ones (RFC 5798, skew time): in that time a
  * balancer that is cut off gives the address up by itself.
  */
-const priority = { first: 100, step: 5 } as const
+const priority = { first: 100, step: 3 } as const
 
 /**
  * The whole file.

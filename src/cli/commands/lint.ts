@@ -14,7 +14,7 @@ import { isFailure, renderFindings, renderVerdict } from '../render-lint.ts'
 export const lintCommand: Command = {
   name: 'lint',
   group: 'Look',
-  summary: 'find faults in haproxy.cfg, keepalived.conf, compose and .env files',
+  summary: 'find faults in balancer, VIP and compose files',
   description: [
     'Reads the files of a PostgreSQL cluster, also of one that pgherd did not make, and tells with line ' +
       'and severity what will hurt, why, and what to write instead. Files contradict each other, too: ' +
