@@ -14,6 +14,10 @@ describe('comparing specs', () => {
       (p) => `postgres: {parameters: ${p}}`,
     )
     expect(compare(left!, right!)).toEqual({ kind: 'same' })
+    const spec = parseSpec('', 'a')
+    const { connectionsMax, ...others } = spec.spec.balancer
+    const turned = { ...spec.spec, balancer: { ...others, connectionsMax } }
+    expect(compareSpecs(spec, { ...spec, spec: turned })).toEqual({ kind: 'same' })
   })
 
   it.each([

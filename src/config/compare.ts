@@ -89,6 +89,11 @@ function changedSettings(running: LoadedSpec, wanted: LoadedSpec): readonly stri
   return Object.keys(before).filter((path) => before[path] !== after[path])
 }
 
+/** In which order settings were written means nothing. */
+function inOrder(settings: Readonly<Record<string, unknown>>): readonly unknown[] {
+  return Object.entries(settings).sort(([a], [b]) => a.localeCompare(b))
+}
+
 function settingsOf({ spec, layout }: LoadedSpec): Readonly<Record<string, string>> {
   const { parameters, allowFrom, binDir } = spec.postgres
   const values: Readonly<Record<string, unknown>> = {
@@ -97,9 +102,9 @@ function settingsOf({ spec, layout }: LoadedSpec): Readonly<Record<string, strin
     plan: spec.plan,
     'postgres.binDir': binDir,
     'postgres.allowFrom': allowFrom,
-    'postgres.parameters': Object.entries(parameters).sort(([a], [b]) => a.localeCompare(b)),
+    'postgres.parameters': inOrder(parameters),
     wal: spec.wal,
-    balancer: { ...spec.balancer, ...balancerPortSettings(layout.balancerPorts) },
+    balancer: inOrder({ ...spec.balancer, ...balancerPortSettings(layout.balancerPorts) }),
     'nodes[].interface': layout.vip?.interfaces ?? null,
     'nodes[].noFailover': layout.nodes
       .map((node) => `${node.name} ${String(node.noFailover)}`)

@@ -2,8 +2,12 @@
 // address for applications. One lab for all; the tests build on each other in this order.
 
 import { readdirSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ClusterStatus } from '../../src/core/cluster-status.ts'
+import { parseSpec } from '../../src/config/load.ts'
+import { labNetworkOf } from '../../src/runtimes/lab/hosts.ts'
+import { labSpecOf } from '../../src/runtimes/lab/lab-spec.ts'
 import type { LabHostState } from '../../src/runtimes/runtime.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Home, type RunResult, makeHome } from '../support/run-pgherd.ts'
@@ -55,18 +59,14 @@ async function untilHealthy(): Promise<ClusterStatus> {
 
 const write = () => pgherd('psql', '-qAtc', 'create table if not exists t (); select 1')
 
-/** Names of namespaces, whoever made them. */
+/** Namespaces of this lab. */
 function namespaces(): readonly string[] {
-  try {
-    return readdirSync('/run/netns')
-  } catch {
-    return []
-  }
+  const { layout } = labSpecOf(parseSpec('cluster: lab', 'built-in defaults'))
+  const { prefix } = labNetworkOf(path.join(home.directory, 'lab'), layout)
+  return readdirSync('/run/netns').filter((name) => name.startsWith(prefix))
 }
 
 describe.skipIf(obstacle !== null)('a lab', () => {
-  const before = namespaces()
-
   beforeAll(async () => {
     home = await makeHome()
   })
@@ -90,6 +90,7 @@ describe.skipIf(obstacle !== null)('a lab', () => {
       'lb-1',
       'client',
     ])
+    expect(namespaces()).toHaveLength(8)
   })
 
   test('up again: nothing to change; another runtime is refused', async () => {
@@ -156,14 +157,14 @@ describe.skipIf(obstacle !== null)('a lab', () => {
 
   test('down takes the network away, up makes it again, data stays', async () => {
     expect((await pgherd('down')).exitCode).toBe(0)
-    expect(namespaces()).toEqual(before)
+    expect(namespaces()).toEqual([])
     expect((await pgherd('up')).exitCode).toBe(0)
     expect((await write()).stdout).toBe('1\n')
   })
 
   test('destroy leaves no namespace', async () => {
     expect((await pgherd('destroy', '--yes', '--cluster', 'lab')).exitCode).toBe(0)
-    expect(namespaces()).toEqual(before)
+    expect(namespaces()).toEqual([])
     expect(readdirSync(home.directory)).toEqual([])
   })
 })
