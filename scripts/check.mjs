@@ -3,7 +3,7 @@
 // that is no test run (or a test file that could not be loaded) counts as one failure.
 //
 //   node scripts/check.mjs          what needs nothing but Node
-//   node scripts/check.mjs --all    and the integration tests (PostgreSQL, etcd, HAProxy)
+//   node scripts/check.mjs --all    and the integration tests (PostgreSQL, etcd, HAProxy, Keepalived)
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'

@@ -142,7 +142,8 @@ async function askConsent(names) {
 }
 
 async function installAsRoot(names) {
-  const unknown = names.find((name) => !['postgresql', 'etcd-server', 'haproxy'].includes(name))
+  const known = ['postgresql', 'etcd-server', 'haproxy', 'keepalived', 'iproute2']
+  const unknown = names.find((name) => !known.includes(name))
   if (unknown !== undefined || names.length === 0) {
     throw new SetupError(
       `cannot install ${unknown ?? 'nothing'}`,

@@ -5,7 +5,7 @@ import { installInterrupts } from './cli/interrupts.ts'
 import { runProgram } from './cli/program.ts'
 import { systemClock } from './adapters/system/clock.ts'
 import { exitCodes } from './lib/errors.ts'
-import { createRuntime, runAgent, runSupervise, version } from './wiring.ts'
+import { createRuntime, renderBalancer, runAgent, runSupervise, version } from './wiring.ts'
 
 for (const stream of [process.stdout, process.stderr]) {
   // `pgherd events | head`: the rest is not wanted.
@@ -31,6 +31,7 @@ if (argv[0] === 'supervise') {
       clock: systemClock,
       runtime: createRuntime(process.env),
       runAgent,
+      renderBalancer,
     }),
   })
   // One that failed may have left a loop or a server running. It must end whole, or nobody starts it again.

@@ -13,11 +13,20 @@ import { createHaproxy } from './adapters/haproxy/proxy.ts'
 import { checkHaproxy } from './adapters/haproxy/program.ts'
 import { createKeepalived } from './adapters/keepalived/keepalived.ts'
 import { checkKeepalived } from './adapters/keepalived/program.ts'
+import {
+  checkStandalone as checkHaproxyFiles,
+  renderStandalone as haproxyFiles,
+} from './adapters/haproxy/standalone.ts'
 import { createCaller } from './adapters/http/call.ts'
 import { createStatusClient } from './adapters/http/client.ts'
 import { createPeers } from './adapters/http/peers.ts'
 import { createAgentServer } from './adapters/http/server.ts'
 import { createSigner } from './adapters/http/signature.ts'
+import { observeAddresses } from './adapters/keepalived/addresses.ts'
+import {
+  checkStandalone as checkKeepalivedFiles,
+  renderStandalone as keepalivedFiles,
+} from './adapters/keepalived/standalone.ts'
 import { findBinaries } from './adapters/postgres/binaries.ts'
 import { assertReachable, resolveDatabaseUser } from './adapters/postgres/database-user.ts'
 import type { DatabaseUser } from './adapters/postgres/database-user.ts'
@@ -29,13 +38,14 @@ import type { DirectoryClaim } from './adapters/system/directory-claim.ts'
 import { createJournal } from './adapters/system/journal.ts'
 import { openLocalState } from './adapters/system/local-state.ts'
 import { systemRandom } from './adapters/system/random.ts'
-import type { AgentOptions } from './cli/context.ts'
+import type { AgentOptions, RenderedBalancer, RenderOptions } from './cli/context.ts'
 import { loadSpec } from './config/load.ts'
 import type { LoadedSpec } from './config/load.ts'
 import { serverConnectionsMax } from './config/connections.ts'
 import { isLoopback } from './config/ports.ts'
 import { readSecrets } from './config/secrets.ts'
 import type { Secrets } from './config/secrets.ts'
+import type { ClusterSpec } from './config/schema.ts'
 import type { NodeLayout } from './core/cluster-layout.ts'
 import { nodeIn, votersOf } from './core/cluster-layout.ts'
 import type { NodeName } from './core/names.ts'
@@ -326,13 +336,8 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     binary,
     layout: loaded.layout,
     bindHost: isLoopback(self.host) ? self.host : null,
-    connectionsMax: loaded.spec.balancer.connectionsMax,
-    serverConnectionsMax: serverConnectionsMax(loaded.spec),
-    readLagMaxMb: loaded.spec.balancer.readLagMaxMb,
-    stats:
-      secrets.balancer === null
-        ? null
-        : { bindHost: isIP(self.host) === 0 ? null : self.host, password: secrets.balancer },
+    ...haproxyLimits(loaded.spec),
+    stats: statsOf(self, secrets.balancer),
     runAs: ground.user,
     directory: proxyDirectory,
     configFile: path.join(proxyDirectory, 'haproxy.cfg'),
@@ -382,6 +387,58 @@ async function listen(server: { listen(): Promise<void> }, self: NodeLayout): Pr
       cause: error,
     })
   }
+}
+
+/** @throws PgherdError as `CliServices` says */
+export async function renderBalancer(options: RenderOptions): Promise<RenderedBalancer> {
+  const { loaded, node, statsPassword } = options
+  const { spec, layout } = loaded
+  const self = nodeIn(layout, node)
+  const haproxy = haproxyFiles(layout, {
+    ...haproxyLimits(spec),
+    stats: statsOf(self, statsPassword),
+  })
+  const checked = await checkHaproxyFiles(haproxyProgram, haproxy)
+  if (layout.vip === null) return { files: haproxy, checks: [checked] }
+  const { addresses, networkInterface } = await observeAddresses(layout, layout.vip, node).catch(
+    (error: unknown) => {
+      throw new PgherdError({
+        code: 'PGHERD_ADDRESS_UNKNOWN',
+        reason: 'configuration',
+        message: 'the host of a balancer has no address that is known here',
+        because: messageOf(error),
+        hint: 'give IP addresses as hosts of the balancers, or run this where their names are known',
+        cause: error,
+      })
+    },
+  )
+  if (networkInterface === null) {
+    throw new PgherdError({
+      code: 'PGHERD_INTERFACE_UNKNOWN',
+      reason: 'configuration',
+      message: `the network interface of ${node} is not known`,
+      because: `the spec names none, and this machine does not have ${String(addresses.get(node))}`,
+      hint: 'set balancer.interface, or interface of the node; on that host: ip -brief address',
+    })
+  }
+  const settings = { node, addresses, networkInterface }
+  return {
+    files: [...haproxy, ...keepalivedFiles(layout, settings)],
+    checks: [checked, await checkKeepalivedFiles(keepalivedProgram, layout, settings)],
+  }
+}
+
+function haproxyLimits(spec: ClusterSpec) {
+  return {
+    connectionsMax: spec.balancer.connectionsMax,
+    serverConnectionsMax: serverConnectionsMax(spec),
+    readLagMaxMb: spec.balancer.readLagMaxMb,
+  }
+}
+
+/** At the node's own address; where that is a name, which might mean loopback there, at every one. */
+function statsOf({ host }: NodeLayout, password: string | null) {
+  return password === null ? null : { bindHost: isIP(host) === 0 ? null : host, password }
 }
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -29,7 +29,11 @@ const createClusterFile = `${createClusterFolder}/pgherd-setup.conf`
 
 // Units that packages enable for the next boot although pgherd starts these programs itself.
 // postgresql.service is not among them: it starts the clusters of /etc/postgresql, which are not ours.
-const unitsOfPackage = { 'etcd-server': ['etcd'], haproxy: ['haproxy'] }
+const unitsOfPackage = {
+  'etcd-server': ['etcd'],
+  haproxy: ['haproxy'],
+  keepalived: ['keepalived'],
+}
 
 export async function installDebianPackages(packageNames) {
   const before = snapshot()
@@ -207,6 +211,8 @@ function describeSystemService(pid) {
   if (program === 'postgres' && /\/(var\/lib|etc)\/postgresql\//.test(commandLine))
     return 'postgresql'
   if (program === 'haproxy' && commandLine.includes('/etc/haproxy/haproxy.cfg')) return 'haproxy'
+  // An agent names a file of its own; the service reads the one in /etc.
+  if (program === 'keepalived' && !commandLine.includes('--use-file')) return 'keepalived'
   if (program === 'etcd' && userId === userIdOf('etcd')) return 'etcd'
   return null
 }

@@ -1,4 +1,4 @@
-// Finds the programs pgherd runs (PostgreSQL, etcd, HAProxy) and says which Debian package would
+// Finds the programs pgherd runs (PostgreSQL, etcd, HAProxy, Keepalived, ip) and says which Debian package would
 // bring a missing one. Looks only; installing is in debian-packages.mjs.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
@@ -106,6 +106,18 @@ export function findPrograms() {
       found: findProgram('haproxy'),
       packageName: 'haproxy',
       why: 'one stable address for writes and one for reads',
+    },
+    {
+      title: 'Keepalived',
+      found: findProgram('keepalived'),
+      packageName: 'keepalived',
+      why: 'an address that several balancers share',
+    },
+    {
+      title: 'ip',
+      found: findProgram('ip'),
+      packageName: 'iproute2',
+      why: 'takes such an address away, and makes networks for tests',
     },
   ]
 }

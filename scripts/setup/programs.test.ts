@@ -22,5 +22,7 @@ test('programs: every one says which package brings it and why', () => {
     'postgresql',
     'etcd-server',
     'haproxy',
+    'keepalived',
+    'iproute2',
   ])
 })

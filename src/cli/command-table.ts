@@ -20,6 +20,7 @@ import {
 } from './commands/node-verbs.ts'
 import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { psqlCommand } from './commands/psql.ts'
+import { renderCommand } from './commands/render.ts'
 import { secretsCommand } from './commands/secrets.ts'
 import { explainCommand, specCommand } from './commands/spec.ts'
 import { statusCommand } from './commands/status.ts'
@@ -55,6 +56,7 @@ export const commandTable: readonly Command[] = [
   ...labCommands,
   agentCommand,
   secretsCommand,
+  renderCommand,
   completionCommand,
   helpCommand,
 ]

@@ -6,6 +6,7 @@ import { type LoadedSpec, defaultSpec, loadSpec } from '../config/load.ts'
 import { isLoopback } from '../config/ports.ts'
 import { PgherdError } from '../lib/errors.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { FileCheck, RenderedFile } from '../ports/rendered-file.ts'
 import type { Runtime, RuntimeCluster } from '../runtimes/runtime.ts'
 import type { Command } from './command.ts'
 import type { Environment } from './style.ts'
@@ -25,6 +26,24 @@ export type CliServices = {
   readonly runtime: Runtime
   /** Runs an agent in the foreground until `signal` aborts. @returns when it has stopped cleanly */
   runAgent(options: AgentOptions, signal: AbortSignal): Promise<void>
+  /**
+   * The files of HAProxy and Keepalived for a balancer without an agent, and whether the programs of this
+   * machine accept them.
+   * @throws PgherdError PGHERD_INTERFACE_UNKNOWN, PGHERD_ADDRESS_UNKNOWN, or as the programs' checks do
+   */
+  renderBalancer(options: RenderOptions): Promise<RenderedBalancer>
+}
+
+export type RenderOptions = {
+  readonly loaded: LoadedSpec
+  readonly node: NodeName
+  /** Null: without statistics. */
+  readonly statsPassword: string | null
+}
+
+export type RenderedBalancer = {
+  readonly files: readonly RenderedFile[]
+  readonly checks: readonly FileCheck[]
 }
 
 export type Selection = {

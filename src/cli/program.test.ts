@@ -95,6 +95,7 @@ async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome
         openSpec: async () => (script.isUnknown === true ? unknownCluster() : cluster),
       },
       runAgent: async ({ node }) => void deeds.push(`agent ${node}`),
+      renderBalancer: async () => ({ files: [], checks: [] }),
     }),
   })
   return { exitCode, ...output, deeds, requests }

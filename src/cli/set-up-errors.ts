@@ -108,6 +108,40 @@ export const setUpErrors: readonly ErrorHelp[] = [
     ],
   },
   {
+    code: 'PGHERD_INTERFACE_UNKNOWN',
+    reason: 'configuration',
+    meaning:
+      'Files for a balancer need the name of its network interface, which only that host knows by itself.',
+    remedies: [
+      'Set balancer.interface, or interface of the node, in the spec.',
+      'Or run `pgherd render` on the host itself.',
+    ],
+  },
+  {
+    code: 'PGHERD_ADDRESS_UNKNOWN',
+    reason: 'configuration',
+    meaning: 'Balancers send adverts to addresses, and the name of a host has none here.',
+    remedies: ['Write IP addresses as hosts of the balancers.', 'Or correct DNS or /etc/hosts.'],
+  },
+  {
+    code: 'PGHERD_FILE_FOREIGN',
+    reason: 'configuration',
+    meaning: 'A file that would be written is there already and does not come from pgherd.',
+    remedies: ['Choose another folder, or move the file away.', 'Or overwrite it with --force.'],
+  },
+  {
+    code: 'PGHERD_FILE_UNWRITABLE',
+    reason: 'system',
+    meaning: 'A file or folder could not be written.',
+    remedies: ['Choose another folder, free space, or change the owner.'],
+  },
+  {
+    code: 'PGHERD_NOT_A_BALANCER',
+    reason: 'usage',
+    meaning: 'Files are rendered for balancers; the other nodes are run by their agents.',
+    remedies: ['Name a node of role balancer: `pgherd spec` shows the roles.'],
+  },
+  {
     code: 'PGHERD_NO_DATABASE_USER',
     reason: 'system',
     meaning:

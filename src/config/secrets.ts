@@ -89,6 +89,12 @@ export async function ensurePassFile(folder: string, user: string): Promise<bool
   return true
 }
 
+/** The password of HAProxy's statistics; null when the folder has none. */
+export async function readBalancerPassword(folder: string): Promise<string | null> {
+  const text = await readFile(path.join(folder, files.balancer), 'utf8').catch(() => '')
+  return text.trim() === '' ? null : text.trim()
+}
+
 /**
  * Everything in the folder. Only what no database and no agent depends on may be missing.
  * @throws PgherdError PGHERD_SECRETS when a file is missing, empty or not readable
@@ -117,9 +123,6 @@ export async function readSecrets(folder: string): Promise<Secrets> {
     replication: await read(files.replication),
     app: await read(files.app),
     api: await read(files.api),
-    balancer: await readFile(path.join(folder, files.balancer), 'utf8').then(
-      (text) => text.trim() || null,
-      () => null,
-    ),
+    balancer: await readBalancerPassword(folder),
   }
 }

@@ -102,6 +102,8 @@ function renderGlobal(settings: HaproxySettings): readonly string[] {
     `  stats socket ${settings.socketPath} mode 600 level admin expose-fd listeners`,
     '  stats timeout 10s',
     ...renderOwner(settings.runAs),
+    // With an agent the output goes to a file of its own, and the agent knows what changes.
+    ...(settings.stateFile === null ? ['  log stdout format raw daemon notice'] : []),
     ...(settings.stateFile === null ? [] : [`  server-state-file ${settings.stateFile}`]),
     '  # After a reload, sessions of the old process may go on for this long.',
     '  hard-stop-after 1h',
@@ -121,7 +123,7 @@ function renderDefaults(layout: ClusterLayout, settings: HaproxySettings): reado
     '',
     'defaults',
     '  mode tcp',
-    ...(settings.stateFile === null ? [] : ['  load-server-state-from-file global']),
+    settings.stateFile === null ? '  log global' : '  load-server-state-from-file global',
     `  timeout connect ${String(timing.connectTimeoutMs)}ms`,
     `  timeout check ${String(timing.timeoutMs)}ms`,
     '  # Pools keep idle connections for hours; a dead peer is found by keepalive, not by idleness.',

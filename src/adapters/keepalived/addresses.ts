@@ -6,7 +6,9 @@ import { isIP, isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { exec } from 'tinyexec'
 import * as z from 'zod'
-import type { VipLayout } from '../../core/cluster-layout.ts'
+import { balancersOf } from '../../core/cluster-layout.ts'
+import type { ClusterLayout, VipLayout } from '../../core/cluster-layout.ts'
+import type { NodeName } from '../../core/names.ts'
 import { messageOf } from '../../lib/errors.ts'
 
 const toolTimeoutMs = 5000
@@ -36,10 +38,36 @@ export function describeInterfaces(): string {
  * The IP address of `host`, of the same family as the VIP.
  * @throws Error when there is none
  */
-export async function resolveHost(host: string, vip: VipLayout): Promise<string> {
+async function resolveHost(host: string, vip: VipLayout): Promise<string> {
   if (isIP(host) !== 0) return host
   const { address } = await lookup(host, { family: isIPv6(vip.address) ? 6 : 4 })
   return address
+}
+
+/** Where adverts go, and through which interface. */
+export type AdvertPlaces = {
+  /** IP address of each balancer. */
+  readonly addresses: ReadonlyMap<NodeName, string>
+  /** Null: the spec names none, and no interface of this machine has the address of the balancer. */
+  readonly networkInterface: string | null
+}
+
+/**
+ * What Keepalived on `node` needs to know of addresses.
+ * @throws Error when the name of a host cannot be resolved
+ */
+export async function observeAddresses(
+  layout: ClusterLayout,
+  vip: VipLayout,
+  node: NodeName,
+): Promise<AdvertPlaces> {
+  const resolved = balancersOf(layout).map(
+    async (each) => [each.name, await resolveHost(each.host, vip)] as const,
+  )
+  const addresses = new Map(await Promise.all(resolved))
+  const own = addresses.get(node)
+  const networkInterface = vip.interfaces[node] ?? (own === undefined ? null : interfaceOf(own))
+  return { addresses, networkInterface }
 }
 
 const addressList = z.array(

@@ -3,7 +3,6 @@
 // other one dies; both give the address up. What is left to us is that both are gone.
 
 import { readFile, rm } from 'node:fs/promises'
-import { balancersOf } from '../../core/cluster-layout.ts'
 import type { ClusterLayout, VipLayout } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
@@ -15,13 +14,7 @@ import { messageOf, PgherdError } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { Vip, VipState } from '../../ports/vip.ts'
-import {
-  describeInterfaces,
-  interfaceOf,
-  isAddressHere,
-  removeVip,
-  resolveHost,
-} from './addresses.ts'
+import { describeInterfaces, isAddressHere, observeAddresses, removeVip } from './addresses.ts'
 import { renderCheckScript } from './check-script.ts'
 import { firstComplaint, validateConfig } from './program.ts'
 import { renderConfig } from './render.ts'
@@ -203,15 +196,10 @@ async function settingsOf(
   vip: VipLayout,
 ): Promise<Parameters<typeof renderConfig>[1]> {
   const { layout, node, scriptFile, trackFile } = options
-  const resolved = balancersOf(layout).map(
-    async (each) => [each.name, await resolveHost(each.host, vip)] as const,
-  )
-  const addresses = new Map(await Promise.all(resolved))
-  const own = addresses.get(node) ?? ''
-  const networkInterface = vip.interfaces[node] ?? interfaceOf(own)
+  const { addresses, networkInterface } = await observeAddresses(layout, vip, node)
   if (networkInterface === null) {
     throw new Error(
-      `no network interface has ${own}, the address of ${node} (there are: ${describeInterfaces()}); ` +
+      `no network interface has ${String(addresses.get(node))}, the address of ${node} (there are: ${describeInterfaces()}); ` +
         'set balancer.interface',
     )
   }
