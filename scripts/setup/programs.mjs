@@ -119,6 +119,12 @@ export function findPrograms() {
       packageName: 'iproute2',
       why: 'takes such an address away, and makes networks for tests',
     },
+    {
+      title: 'nft',
+      found: findProgram('nft'),
+      packageName: 'nftables',
+      why: 'cuts cables in a lab',
+    },
   ]
 }
 

@@ -56,7 +56,7 @@ function connectionsOver(dial: Dial | null): Agent {
   const agent = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2 })
   if (dial === null) return agent
   agent.createConnection = (options, done) => {
-    const { host, port } = options as { readonly host: string; readonly port: number }
+    const { host, port } = options as CallTarget
     dial(host, port).then(
       (socket) => done?.(null, socket),
       (error: unknown) => done?.(error as Error, undefined as never),
@@ -158,6 +158,8 @@ function send(
       signal,
     })
     request.setNoDelay(true)
+    // A request that is given up would still wait for its connection.
+    signal.addEventListener('abort', () => reject(new Error('given up')), { once: true })
     request.on('error', (error: NodeJS.ErrnoException) => {
       // The agent closed a kept connection just when we used it, so it has read nothing of the call.
       const isStale = request.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted

@@ -4,10 +4,15 @@
 import { connect } from 'node:net'
 import type { DialAnswer, DialRequest } from './dialer.ts'
 
+/** Longer than any caller waits. */
+const connectMsMax = 10_000
+
 process.on('message', (request: DialRequest) => {
-  const socket = connect({ host: request.host, port: request.port })
+  const socket = connect({ host: request.host, port: request.port, timeout: connectMsMax })
+  socket.once('timeout', () => socket.destroy(new Error('ETIMEDOUT')))
   const answer = (error: string | null): DialAnswer => ({ id: request.id, error })
   socket.once('connect', () => {
+    socket.setTimeout(0)
     // What the other end says first belongs to the new owner.
     socket.pause()
     process.send?.(answer(null), socket)

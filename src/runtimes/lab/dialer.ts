@@ -37,13 +37,14 @@ export function createDialer(words: readonly string[], execPath: string, helper:
     started.on('message', (answer: DialAnswer, socket) => {
       const one = waiting.get(answer.id)
       waiting.delete(answer.id)
-      if (waiting.size === 0) started.channel?.unref()
       if (one === undefined) return
       if (answer.error === null && socket !== undefined) one.resolve(socket as Socket)
       else one.reject(Object.assign(new Error(answer.error ?? 'lost'), { code: answer.error }))
     })
-    // A command ends when its work is done, and takes the helper along.
+    // A command ends when its work is done, and takes the helper along: a host that is cut off lets a
+    // connection wait for minutes. Whoever waits has a deadline of its own.
     started.unref()
+    started.channel?.unref()
     return started
   }
   return (host, port) =>
@@ -51,7 +52,6 @@ export function createDialer(words: readonly string[], execPath: string, helper:
       child ??= start()
       const request: DialRequest = { id: ++count, host, port }
       waiting.set(request.id, { resolve, reject })
-      child.channel?.ref()
       child.send(request, (error) => {
         if (error !== null) failAll(error.message)
       })
