@@ -15,7 +15,15 @@ export type PgbenchResult = {
   readonly exitCode: number | null
 }
 
-export type PgbenchLoad = { readonly clients: number; readonly seconds: number }
+/** Of pgbench's own scripts. */
+export type PgbenchScript = 'tpcb-like' | 'select-only'
+
+export type PgbenchLoad = {
+  readonly clients: number
+  readonly seconds: number
+  /** TPC-B-like when left out. */
+  readonly script?: PgbenchScript
+}
 
 /** @param binaries folder of PostgreSQL's programs */
 export class Pgbench {
@@ -35,10 +43,10 @@ export class Pgbench {
 
   /** One run. A lost connection ends it early and is no error here. */
   async run(load: PgbenchLoad, signal?: AbortSignal): Promise<PgbenchResult> {
-    const { clients, seconds } = load
-    const jobs = Math.min(2, clients)
+    const { clients, seconds, script = 'tpcb-like' } = load
+    const size = ['-c', String(clients), '-j', String(Math.min(2, clients))]
     const { exitCode, output } = await this.#run(
-      ['-n', '-c', String(clients), '-j', String(jobs), '-T', String(Math.max(1, seconds))],
+      ['-n', '-b', script, ...size, '-T', String(Math.max(1, seconds))],
       signal,
     )
     return { ...parsePgbench(output), exitCode }

@@ -121,6 +121,7 @@ export const programs: readonly string[] = [
   'bench/overhead.ts',
   'bench/soak.ts',
   'bench/store.ts',
+  'bench/balancer-cost.ts',
   'bench/vip.ts',
   'test/support/guard-agent.ts',
   'test/support/member-agent.ts',

@@ -187,6 +187,20 @@ describe('keeping the virtual address', () => {
     await stop()
   })
 
+  it('the last words of a holder that has lost power do not count', async () => {
+    const { world, told, pass, stop } = bench()
+    world.vip = { kind: 'running', isHere: false }
+    world.other = { ...other, hasVip: true }
+    await pass(500)
+    world.isStoreSilent = true
+    world.silent = ['lb-0']
+    await pass(700)
+    world.vip = { kind: 'running', isHere: true }
+    await pass(3000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
   it('a backup beside a holder is fit: it has nothing to give up', async () => {
     const { world, told, pass, stop } = bench()
     world.vip = { kind: 'running', isHere: false }

@@ -135,6 +135,8 @@ class Partners {
   readonly #seen = new Map<NodeName, Seen>()
   /** Another one has the address as well: this one stays without until it is heard or gone. */
   #yieldsTo: NodeName | null = null
+  /** Since when the address is here. */
+  #hereSinceMs: MonotonicMs | null = null
   #isAsking = false
 
   constructor(parts: VipParts, advertMs: number) {
@@ -158,10 +160,16 @@ class Partners {
       }
     }
     const state = vip.state()
+    const isHere = state.kind === 'running' && state.isHere
+    this.#hereSinceMs = isHere ? (this.#hereSinceMs ?? clock.monotonicMs()) : null
     if (this.#yieldsTo !== null && !this.#has(this.#yieldsTo)) this.#yieldsTo = null
     if (this.#yieldsTo !== null) void this.#listenTo(this.#yieldsTo)
-    else if (state.kind === 'running' && state.isHere) {
-      this.#yieldsTo = this.#better.find((name) => this.#has(name)) ?? null
+    else if (this.#hereSinceMs !== null) {
+      const sinceMs = this.#hereSinceMs
+      // The last words of one that has just lost power do not count: only what it said since.
+      const isBeside = (name: NodeName) =>
+        this.#has(name) && (this.#seen.get(name)?.atMs ?? sinceMs) > sinceMs
+      this.#yieldsTo = this.#better.find(isBeside) ?? null
     }
   }
 

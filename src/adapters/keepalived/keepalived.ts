@@ -15,6 +15,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { Vip, VipState } from '../../ports/vip.ts'
 import { describeInterfaces, isAddressHere, observeAddresses, removeVip } from './addresses.ts'
+import { foreignOwnerOf } from './foreign-owner.ts'
 import { renderCheckScript } from './check-script.ts'
 import { firstComplaint, validateConfig } from './program.ts'
 import { renderConfig } from './render.ts'
@@ -153,11 +154,13 @@ async function ensureRunning(
   await ensureDirectory(options.directory, 0o755)
   const script = renderCheckScript(options.layout.balancerPorts?.health ?? 0)
   await writeFileAtomic(options.scriptFile, script, { mode: 0o755 })
-  const config = renderConfig(options.layout, await settingsOf(options, vip))
+  const settings = await settingsOf(options, vip)
+  const config = renderConfig(options.layout, settings)
   const pid = await findLasting(options)
   const isCurrent = (await readFileIfPresent(options.configFile)) === config
   if (pid === null) {
     await release()
+    await assertUnclaimed(vip, settings)
     await writeFitness(options, isFit ?? false)
   }
   if (!isCurrent) await replaceConfig(options, config)
@@ -204,6 +207,22 @@ async function settingsOf(
     )
   }
   return { node, addresses, networkInterface, scriptFile, trackFile }
+}
+
+/** @throws Error when a machine that is no balancer of this cluster answers for the address */
+async function assertUnclaimed(
+  vip: VipLayout,
+  { node, addresses }: Parameters<typeof renderConfig>[1],
+): Promise<void> {
+  // On an interface of its own the others show another link-layer address than at their own address.
+  if (Object.values(vip.interfaces).some((name) => name !== null)) return
+  const partners = [...addresses].filter(([name]) => name !== node).map(([, each]) => each)
+  const owner = await foreignOwnerOf(vip.address, partners)
+  if (owner === null) return
+  throw new Error(
+    `${vip.address} is in use already: ${owner} answers for it and is no balancer of this cluster; ` +
+      'take it away there, or set another balancer.vip',
+  )
 }
 
 function assertRoot(): void {
