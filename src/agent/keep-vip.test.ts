@@ -25,7 +25,7 @@ const pair = [
 const other: BalancerReport = { writesTo: asNodeName('pg-0'), hasVip: false }
 
 function bench(nodes = pair) {
-  const { clock, advance } = manualClock()
+  const { clock, advance, skip } = manualClock()
   const told: boolean[] = []
   const world = {
     proxy: { kind: 'running' } as ProxyState,
@@ -91,7 +91,7 @@ function bench(nodes = pair) {
     await settle()
     await finished
   }
-  return { world, told, pass, stop }
+  return { world, told, pass, skip, stop }
 }
 
 describe('keeping the virtual address', () => {
@@ -138,6 +138,18 @@ describe('keeping the virtual address', () => {
     world.isStoreSilent = false
     await pass(300)
     expect(told).toEqual([true, false, true])
+    await stop()
+  })
+
+  it("an agent that was frozen takes its own silence for nobody else's", async () => {
+    const { world, told, pass, skip, stop } = bench()
+    await pass(200)
+    world.isStoreSilent = true
+    skip(5000)
+    await pass(200)
+    world.isStoreSilent = false
+    await pass(500)
+    expect(told).toEqual([true])
     await stop()
   })
 

@@ -85,10 +85,12 @@ class Hearing {
   readonly #others: readonly NodeLayout[]
   readonly #advertMs: number
   #askedMs: MonotonicMs
+  #lookedMs: MonotonicMs
   #isAsking = false
 
   constructor(parts: VipParts, advertMs: number) {
     this.#parts = parts
+    this.#lookedMs = parts.clock.monotonicMs()
     this.#others = parts.layout.nodes.filter((node) => node.host !== parts.self.host)
     this.#advertMs = advertMs
     this.#askedMs = parts.clock.monotonicMs()
@@ -96,8 +98,12 @@ class Hearing {
 
   silentMs(): number {
     const { clock, mirror } = this.#parts
+    const nowMs = clock.monotonicMs()
+    // An agent that was frozen has not listened: that is no silence of the others.
+    if (nowMs - this.#lookedMs > this.#advertMs) this.#askedMs = nowMs
+    this.#lookedMs = nowMs
     const heardMs = Math.max(this.#askedMs, mirror.answeredAtMs() ?? this.#askedMs)
-    const silentMs = clock.monotonicMs() - heardMs
+    const silentMs = nowMs - heardMs
     if (silentMs > this.#advertMs * askAfterAdverts && !this.#isAsking) void this.#ask()
     return silentMs
   }

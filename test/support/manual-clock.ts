@@ -7,8 +7,15 @@ import type { Clock } from '../../src/ports/clock.ts'
 /** Lets all promise jobs run. */
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** `advance` wakes sleepers in steps of 50 ms and lets all promise jobs run after each. */
-export function manualClock(): { clock: Clock; advance: (durationMs: number) => Promise<void> } {
+export type ManualClock = {
+  readonly clock: Clock
+  /** Wakes sleepers in steps of 50 ms and lets all promise jobs run after each. */
+  advance(durationMs: number): Promise<void>
+  /** Time passes and nobody wakes, as in a frozen process. */
+  skip(durationMs: number): void
+}
+
+export function manualClock(): ManualClock {
   let nowMs = 1000
   const sleepers: { untilMs: number; wake: () => void }[] = []
   const clock: Clock = {
@@ -33,5 +40,8 @@ export function manualClock(): { clock: Clock; advance: (durationMs: number) => 
       await settle()
     }
   }
-  return { clock, advance }
+  const skip = (durationMs: number): void => {
+    nowMs += durationMs
+  }
+  return { clock, advance, skip }
 }
