@@ -24,5 +24,6 @@ test('programs: every one says which package brings it and why', () => {
     'haproxy',
     'keepalived',
     'iproute2',
+    'nftables',
   ])
 })
