@@ -207,7 +207,7 @@ balancer: { vip: 10.9.0.100/24 }
       statSync(path.join(out, name)).mode & 0o777,
     ])
     expect(Object.fromEntries(modes)).toEqual({
-      'haproxy.cfg': 0o640,
+      'haproxy.cfg': 0o600,
       'keepalived.conf': 0o640,
       'check-haproxy.sh': 0o755,
     })
@@ -226,7 +226,7 @@ balancer: { vip: 10.9.0.100/24 }
     await home.run(['secrets', '--spec', specFile])
     const password = readFileSync(path.join(home.directory, 'secrets/balancer.password'), 'utf8')
     const { stdout } = await render('lb-1')
-    expect(stdout).toContain('# ==> /etc/haproxy/haproxy.cfg (mode 0640)')
+    expect(stdout).toContain('# ==> /etc/haproxy/haproxy.cfg (mode 0600)')
     expect(stdout).toContain('user pgherd insecure-password ********')
     expect(stdout).not.toContain(password.trim())
   })

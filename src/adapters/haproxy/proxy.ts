@@ -120,10 +120,10 @@ async function ensureRunning(options: HaproxyOptions): Promise<LastingProcess> {
     await writeFileAtomic(options.stateFile, `${states}\n`, { mode: 0o640 })
   }
   const draft = `${options.configFile}.draft`
-  await writeFileAtomic(draft, config, { mode: 0o640 })
+  await writeFileAtomic(draft, config, { mode: 0o600 })
   try {
     await validateConfig(options.binary, draft)
-    await writeFileAtomic(options.configFile, config, { mode: 0o640 })
+    await writeFileAtomic(options.configFile, config, { mode: 0o600 })
   } finally {
     await rm(draft, { force: true })
   }

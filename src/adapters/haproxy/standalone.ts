@@ -28,7 +28,7 @@ export function renderStandalone(
     bindHost: null,
     runAs: { user: 'haproxy', group: 'haproxy' },
   })
-  return [{ name: 'haproxy.cfg', place: '/etc/haproxy/haproxy.cfg', mode: 0o640, text }]
+  return [{ name: 'haproxy.cfg', place: '/etc/haproxy/haproxy.cfg', mode: 0o600, text }]
 }
 
 /**
