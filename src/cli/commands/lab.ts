@@ -1,6 +1,5 @@
 // pgherd lab …: what a person does to hosts and cables, on hosts that are namespaces of this machine.
 
-import { spawn } from 'node:child_process'
 import type { ExitReason } from '../../lib/errors.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import type { Lab, LabHostState } from '../../runtimes/runtime.ts'
@@ -9,6 +8,7 @@ import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { tellNext } from '../next-line.ts'
 import { parseDuration, renderDuration } from '../render-quantity.ts'
 import { renderTable } from '../render-table.ts'
+import { runInForeground } from '../run-in-foreground.ts'
 
 const exits: readonly ExitReason[] = ['configuration', 'system', 'timeout']
 
@@ -284,17 +284,8 @@ async function runOn(
   host: string,
   words: readonly string[],
 ): Promise<ExitReason> {
-  const [program = '', ...rest] = [...lab.enter(host), ...words]
-  const resume = context.suspendInterrupts()
-  const child = spawn(program, rest, {
-    stdio: 'inherit',
-    env: { ...context.environment, PGHERD_LAB_HOST: host },
-  })
-  const code = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (exitCode, signal) => resolve(exitCode ?? (signal === null ? 1 : 128)))
-  })
-  resume()
+  const environment = { ...context.environment, PGHERD_LAB_HOST: host }
+  const code = await runInForeground(context, [...lab.enter(host), ...words], environment)
   return code === 0 ? 'done' : 'system'
 }
 

@@ -1,6 +1,5 @@
 // pgherd psql: a session through the stable address, without a password in sight of `ps`.
 
-import { spawn } from 'node:child_process'
 import { access, constants, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { PgherdError } from '../../lib/errors.ts'
@@ -9,6 +8,7 @@ import { addressOf } from '../connection.ts'
 import { openCluster } from '../context.ts'
 import { namedNodeOrPrimary } from '../named-node.ts'
 import { tellNext } from '../next-line.ts'
+import { runInForeground } from '../run-in-foreground.ts'
 import type { Environment } from '../style.ts'
 
 export const psqlCommand: Command = {
@@ -51,10 +51,14 @@ export const psqlCommand: Command = {
     )
     const program = await findPsql(context.environment)
     const { user, database, passFile } = cluster.application
-    const resume = context.suspendInterrupts()
     const exitCode = await runInForeground(
-      [...cluster.clientWords, program],
-      ['-h', host, '-p', String(port), '-U', user, '-d', database, ...input.rest('psql-options')],
+      context,
+      [
+        ...cluster.clientWords,
+        program,
+        ...['-h', host, '-p', String(port), '-U', user, '-d', database],
+        ...input.rest('psql-options'),
+      ],
       {
         ...context.environment,
         PGPASSFILE: passFile,
@@ -62,29 +66,10 @@ export const psqlCommand: Command = {
         PGAPPNAME: context.environment['PGAPPNAME'] ?? 'pgherd psql',
       },
     )
-    resume()
     // psql's own code for a connection that failed or was lost; it has said so itself.
     if (exitCode === 2) tellNext(context.terminal, 'pgherd status')
     return exitCode === 0 ? 'done' : 'postgres'
   },
-}
-
-/** The terminal belongs to the program until it ends; Ctrl-C is its affair. */
-async function runInForeground(
-  [program = '', ...words]: readonly string[],
-  commandArguments: readonly string[],
-  environment: Environment,
-): Promise<number> {
-  const child = spawn(program, [...words, ...commandArguments], {
-    stdio: 'inherit',
-    env: environment,
-  })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code, signal) => {
-      resolve(code ?? (signal === null ? 1 : 128))
-    })
-  })
 }
 
 /**

@@ -38,14 +38,6 @@ export async function ensureNetwork(network: LabNetwork): Promise<boolean> {
   return lacking.length > 0
 }
 
-/** Whether the switch and every host are there. */
-export async function isNetworkThere(network: LabNetwork): Promise<boolean> {
-  const present = await namespacesOf(network.prefix)
-  return [network.switchNamespace, ...network.hosts.map((host) => host.namespace)].every((name) =>
-    present.includes(name),
-  )
-}
-
 /**
  * Removes every namespace of the lab with its interfaces. Programs that still run in one keep it, without
  * a name and without a cable, until they end.
