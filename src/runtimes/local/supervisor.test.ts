@@ -1,5 +1,6 @@
 // The supervisor over agents that are small scripts: what they do is their node's name.
 
+import { rmSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -120,6 +121,30 @@ describe('supervisor', () => {
     expect(second).not.toBe(first)
     expect((await readAgentRecord(paths.agentFile('steady')))?.restartCount).toBe(1)
     expect(logged.join('\n')).toMatch(/steady: the agent ended \(SIGKILL.*started again in 0 ms/)
+  })
+
+  it('knows how an agent ended, also when it looks before it was told', async () => {
+    supervise()
+    await want('steady', 'running')
+    let pid = await untilAlive('steady')
+    const stirred = path.join(paths.state, 'stirred')
+    for (let turns = 1; turns <= 25; turns += 1) {
+      // A changed file makes it look; `turns` later that look stands somewhere between its reads.
+      writeFileSync(stirred, '')
+      for (let turn = 0; turn < turns; turn += 1) {
+        await new Promise<void>((resolve) => setImmediate(resolve))
+      }
+      process.kill(pid, 'SIGKILL')
+      // Nobody is told of anything meanwhile, but /proc shows it dead.
+      const untilMs = performance.now() + 5
+      while (performance.now() < untilMs || readProcess(pid) !== null);
+      rmSync(stirred)
+      await want('steady', 'running')
+      pid = await untilAlive('steady', pid)
+    }
+    const ends = logged.filter((line) => line.startsWith('steady: the agent ended'))
+    expect(ends).toHaveLength(25)
+    for (const end of ends) expect(end).toContain('(SIGKILL')
   })
 
   it('leaves an agent alone that is not wanted any more', async () => {

@@ -139,9 +139,7 @@ async function takeOver(
 async function look(context: Context, child: Child): Promise<void> {
   const { paths } = context
   const wanted = await readWanted(paths.wantedFile(child.node))
-  if (child.pid !== null && !isSameProcess(child.pid, child.startTicks)) {
-    await noteEnd(context, child, wanted)
-  }
+  if (hasEnded(child)) await noteEnd(context, child, wanted)
   if (wanted.state !== 'running') return
   if (wanted.generation !== child.generation) {
     child.generation = wanted.generation
@@ -155,6 +153,16 @@ async function look(context: Context, child: Child): Promise<void> {
   // The wish may have changed while the lines above waited for the disk.
   if ((await readWanted(paths.wantedFile(child.node))).state !== 'running') return
   await start(context, child)
+}
+
+/**
+ * Our own child has ended once we were told how: /proc shows it dead a moment before, and whoever looks
+ * then would start again what only fails again.
+ */
+function hasEnded(child: Child): boolean {
+  if (child.pid === null) return false
+  if (child.isOwn) return child.exit !== null
+  return !isSameProcess(child.pid, child.startTicks)
 }
 
 async function start({ paths, options, wake }: Context, child: Child): Promise<void> {
