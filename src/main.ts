@@ -1,19 +1,14 @@
 // The program: argv to exit code, and the only place that sets it. Results must reach a pipe before the
-// process ends; a reader that went away is no error.
+// process ends.
 
+import { endWithoutReader } from './cli/broken-pipes.ts'
 import { installInterrupts } from './cli/interrupts.ts'
 import { runProgram } from './cli/program.ts'
 import { systemClock } from './adapters/system/clock.ts'
 import { exitCodes } from './lib/errors.ts'
 import { createRuntime, renderBalancer, runAgent, runSupervise, version } from './wiring.ts'
 
-for (const stream of [process.stdout, process.stderr]) {
-  // `pgherd events | head`: the rest is not wanted.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.done)
-    throw error
-  })
-}
+endWithoutReader(process, () => process.exit(exitCodes.done))
 
 const interrupts = installInterrupts(process, () => process.exit(exitCodes.interrupted))
 
