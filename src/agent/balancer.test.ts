@@ -15,9 +15,10 @@ import type { Peers } from '../ports/peers.ts'
 import { ProxyError } from '../ports/proxy.ts'
 import type { Proxy, ProxyState } from '../ports/proxy.ts'
 import type { StoreMember } from '../ports/store-member.ts'
+import type { Vip, VipState } from '../ports/vip.ts'
 import { createBalancer } from './balancer.ts'
 
-function bench() {
+function bench(vip: Vip | null = null) {
   const { clock, advance } = manualClock()
   const calls: string[] = []
   const published: NodeReport[] = []
@@ -55,10 +56,11 @@ function bench() {
     cluster: 'main',
     plan: timingPlans.fast,
     nodes: [lb],
+    vip: vip === null ? null : { advertMs: 1000 },
   } as unknown as ClusterLayout
   const options = { layout, node: asNodeName('lb-0'), version: '0.1.0' }
   const balancer = createBalancer(
-    { clock, store, journal, proxy, member, peers: {} as Peers, vip: null },
+    { clock, store, journal, proxy, member, peers: {} as Peers, vip },
     options,
   )
   const controller = new AbortController()
@@ -214,6 +216,24 @@ describe('balancer: what it tells', () => {
     })
     const seal = { systemId: makeReport().systemId!, epoch: asEpoch(9), candidate: asNodeName('x') }
     expect(await balancer.onSeal(seal)).toMatchObject({ kind: 'promised', incarnation: null })
+    await stop()
+  })
+
+  it('tells at once that the shared address came or went', async () => {
+    const listeners: (() => void)[] = []
+    let state: VipState = { kind: 'running', isHere: false }
+    const { published, stop } = bench({
+      start: () => undefined,
+      state: () => state,
+      onChange: (listener) => void listeners.push(listener),
+      setFit: async () => undefined,
+      stop: async () => undefined,
+    })
+    await settle()
+    state = { kind: 'running', isHere: true }
+    for (const listener of listeners) listener()
+    await settle()
+    expect(published.map((report) => report.balancing?.hasVip)).toEqual([false, true])
     await stop()
   })
 

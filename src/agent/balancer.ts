@@ -53,6 +53,7 @@ type Parts = BalancerPorts & {
   readonly version: string
   readonly mirror: StoreMirror
   readonly waker: Waker
+  readonly reportWaker: Waker
   readonly counters: Record<string, number>
   /** What changes while it runs. */
   readonly memory: {
@@ -87,6 +88,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
     version: options.version,
     mirror: new StoreMirror(ports.clock),
     waker: new Waker(ports.clock),
+    reportWaker: new Waker(ports.clock),
     counters: {},
     memory: {
       loopedAtMs: ports.clock.monotonicMs(),
@@ -113,7 +115,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
 }
 
 async function run(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { clock, store, proxy, member, mirror, waker, memory } = parts
+  const { clock, store, proxy, member, mirror, waker, reportWaker, memory } = parts
   const background = new AbortController()
   const stop = (): void => {
     memory.isStopping = true
@@ -133,6 +135,10 @@ async function run(parts: Parts, signal: AbortSignal): Promise<void> {
   }, background.signal)
   const reporting = keepReporting(parts, background.signal)
   const { vip } = parts
+  // Whether two hold the address is seen from reports: this one must not wait.
+  vip?.onChange(() => {
+    reportWaker.notify()
+  })
   vip?.start()
   const keeping =
     vip === null
@@ -144,6 +150,7 @@ async function run(parts: Parts, signal: AbortSignal): Promise<void> {
     await waker.wait(pauseMs(parts))
   }
   background.abort()
+  reportWaker.notify()
   await reporting
   await keeping
   // The address first: its next holder has sessions to take.
@@ -342,7 +349,7 @@ function refusals(parts: Parts): Omit<AgentApi, 'role' | 'status' | 'events' | '
 }
 
 async function keepReporting(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { clock, store, layout } = parts
+  const { clock, store, layout, reportWaker } = parts
   let published = ''
   const periodMs = layout.vip === null ? reportPeriodMs : vipReportPeriodMs
   let publishedAtMs = clock.monotonicMs() - periodMs
@@ -359,6 +366,6 @@ async function keepReporting(parts: Parts, signal: AbortSignal): Promise<void> {
         if (!(error instanceof StoreUnavailableError)) throw error
       }
     }
-    await clock.sleep(watchfulPauseMs, signal)
+    await reportWaker.wait(watchfulPauseMs)
   }
 }

@@ -20,6 +20,8 @@ export type LastingProcess = {
   readonly pid: number
   /** Aborts when the process has ended, with how as its reason; never for one that was taken over. */
   readonly ended: AbortSignal
+  /** Of our own child not before `ended` says how: /proc shows it dead a moment earlier. */
+  isAlive(): boolean
 }
 
 /**
@@ -44,10 +46,15 @@ export async function startLasting(
     child.unref()
     if (child.pid === undefined) throw new Error(`${binary} could not be started`)
     await writeFileAtomic(files.pidFile, `${String(child.pid)}\n`, { mode: 0o640 })
-    return { pid: child.pid, ended: ended.signal }
+    return { pid: child.pid, ended: ended.signal, isAlive: () => !ended.signal.aborted }
   } finally {
     closeSync(log)
   }
+}
+
+/** A process that a former agent started: nobody tells us of its end. */
+export function adoptLasting(pid: number): LastingProcess {
+  return { pid, ended: new AbortController().signal, isAlive: () => isProcessAlive(pid) }
 }
 
 /** The process that runs with our configuration file, by its pid file; null when there is none. */

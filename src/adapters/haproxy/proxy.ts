@@ -1,14 +1,14 @@
 // Keeps one HAProxy running with the rendered configuration and passes routing decisions to it.
 
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dataNodesOf } from '../../core/cluster-layout.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
-import { isProcessAlive } from '../../host/process-table.ts'
 import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
-import { endLasting, findLasting, trimLog } from '../../host/lasting-process.ts'
+import { keepRunning } from '../../host/keep-running.ts'
+import type { KeptProgram } from '../../host/keep-running.ts'
+import { adoptLasting, endLasting, findLasting } from '../../host/lasting-process.ts'
 import type { LastingProcess } from '../../host/lasting-process.ts'
-import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import { ProxyError } from '../../ports/proxy.ts'
@@ -27,8 +27,7 @@ export type HaproxyOptions = HaproxyFiles &
     readonly stateFile: string
   }
 
-const restartPauseMs = { first: 100, longest: 2000 } as const
-const aliveCheckMs = 250
+const lookPeriodMs = 250
 const answerDeadlineMs = 1000
 const stopGraceMs = 2000
 
@@ -61,33 +60,28 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
     return nodes.filter((node) => usable.some((each) => each.server === node))
   }
 
-  const keep = async (): Promise<void> => {
-    let pauseMs: number = restartPauseMs.first
-    while (!stopping.signal.aborted) {
-      const logOffset = await trimLog(options.logFile)
-      try {
-        const running = await ensureRunning(options)
-        await untilAnswering(clock, options.socketPath, running)
-        state = { kind: 'running' }
-        pauseMs = restartPauseMs.first
-        for (const listener of startedListeners) listener()
-        const words = await untilEnded(clock, running, stopping.signal)
-        if (words !== null) journal.log('warn', `HAProxy ended (${words}); it is started again`)
-        state = { kind: 'starting', detail: 'HAProxy ended and is started again' }
-      } catch (error) {
-        const detail = await lastWords(options.logFile, logOffset, messageOf(error))
-        if (state.kind !== 'failed' || state.detail !== detail) {
-          journal.log('error', `HAProxy does not run: ${detail}`)
-        }
-        state = { kind: 'failed', detail }
-      }
-      await clock.sleep(pauseMs, stopping.signal)
-      pauseMs = Math.min(pauseMs * 2, restartPauseMs.longest)
-    }
+  const program: KeptProgram = {
+    name: 'HAProxy',
+    logFile: options.logFile,
+    lookPeriodMs,
+    begin: async () => {
+      const running = await ensureRunning(options)
+      await untilAnswering(clock, options.socketPath, running)
+      return running
+    },
+    onLook: (count) => {
+      if (count > 0) return
+      state = { kind: 'running' }
+      for (const listener of startedListeners) listener()
+    },
+    onNotRunning: (next) => {
+      state = next
+    },
+    complaintIn: firstAlert,
   }
 
   return {
-    start: () => void (keeping ??= keep()),
+    start: () => void (keeping ??= keepRunning(program, clock, journal, stopping.signal)),
     state: () => state,
     onStarted: (listener) => void startedListeners.push(listener),
     routeWrites: async (node, deadlineMs) => {
@@ -112,7 +106,7 @@ async function ensureRunning(options: HaproxyOptions): Promise<LastingProcess> {
   const config = renderConfig(options.layout, options)
   const pid = await findLasting(options)
   const isCurrent = (await readFileIfPresent(options.configFile)) === config
-  if (pid !== null && isCurrent) return { pid, ended: new AbortController().signal }
+  if (pid !== null && isCurrent) return adoptLasting(pid)
   if (pid === null) {
     await writeFileAtomic(options.stateFile, renderClosedState(options.layout), { mode: 0o640 })
   } else {
@@ -148,22 +142,4 @@ async function untilAnswering(
     await clock.sleep(20)
   }
   throw new Error('it does not answer on its socket')
-}
-
-/** Waits for the end of the process and says how it ended; null when `signal` aborted first. */
-async function untilEnded(
-  clock: Clock,
-  running: LastingProcess,
-  signal: AbortSignal,
-): Promise<string | null> {
-  const either = AbortSignal.any([signal, running.ended])
-  while (!either.aborted && isProcessAlive(running.pid)) await clock.sleep(aliveCheckMs, either)
-  if (signal.aborted) return null
-  return running.ended.aborted ? String(running.ended.reason) : 'it is gone'
-}
-
-/** What HAProxy complained about since `offset` of its log; otherwise `fallback`. */
-async function lastWords(logFile: string, offset: number, fallback: string): Promise<string> {
-  const log = await readFile(logFile).catch(() => Buffer.alloc(0))
-  return firstAlert(log.subarray(offset).toString('utf8')) ?? fallback
 }

@@ -2,15 +2,17 @@
 // while none runs. Keepalived itself starts its VRRP process again when that dies, and ends it when the
 // other one dies; both give the address up. What is left to us is that both are gone.
 
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { ClusterLayout, VipLayout } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
-import { endLasting, findLasting, startLasting, trimLog } from '../../host/lasting-process.ts'
+import { keepRunning } from '../../host/keep-running.ts'
+import type { KeptProgram } from '../../host/keep-running.ts'
+import { adoptLasting, endLasting, findLasting, startLasting } from '../../host/lasting-process.ts'
 import type { LastingFiles, LastingProcess } from '../../host/lasting-process.ts'
-import { isProcessAlive, signalProcess } from '../../host/process-table.ts'
+import { signalProcess } from '../../host/process-table.ts'
 import { assert } from '../../lib/assert.ts'
-import { messageOf, PgherdError } from '../../lib/errors.ts'
+import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { Vip, VipState } from '../../ports/vip.ts'
@@ -32,7 +34,6 @@ export type KeepalivedOptions = LastingFiles & {
   readonly vrrpPidFile: string
 }
 
-const restartPauseMs = { first: 100, longest: 2000 } as const
 /** Another host takes the address after three missing adverts of at least 100 ms; this must be sooner. */
 const lookPeriodMs = 100
 const looksPerReminder = 10
@@ -64,19 +65,6 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
     if (!isSame) for (const listener of listeners) listener()
   }
 
-  /** Follows the address until the process ends. @returns how; null when `stop` was called first */
-  const follow = async (running: LastingProcess): Promise<string | null> => {
-    const either = AbortSignal.any([stopping.signal, running.ended])
-    for (let look = 0; !either.aborted && isProcessAlive(running.pid); look++) {
-      change({ kind: 'running', isHere: isAddressHere(vip.address) })
-      // A change between its first reading of the file and its watching it has escaped Keepalived.
-      if (look % looksPerReminder === 0) await tellFitness()
-      await clock.sleep(lookPeriodMs, either)
-    }
-    if (stopping.signal.aborted) return null
-    return running.ended.aborted ? String(running.ended.reason) : 'it is gone'
-  }
-
   /** An address that nobody looks after must not stay. */
   const release = async (): Promise<void> => {
     if ((await findLasting(options)) !== null) return
@@ -88,37 +76,28 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
     }
   }
 
-  const keep = async (): Promise<void> => {
-    let pauseMs: number = restartPauseMs.first
-    while (!stopping.signal.aborted) {
-      const logOffset = await trimLog(options.logFile)
-      try {
-        const running = await ensureRunning(options, vip, isFit, release)
-        await clock.sleep(settleMs, AbortSignal.any([stopping.signal, running.ended]))
-        if (running.ended.aborted)
-          throw new Error(`it ended at once (${String(running.ended.reason)})`)
-        pauseMs = restartPauseMs.first
-        const words = await follow(running)
-        if (words !== null) {
-          await release()
-          journal.log('warn', `Keepalived ended (${words}); it is started again`)
-          change({ kind: 'starting', detail: 'Keepalived ended and is started again' })
-        }
-      } catch (error) {
-        await release()
-        const detail = await lastWords(options.logFile, logOffset, detailOf(error))
-        if (state.kind !== 'failed' || state.detail !== detail) {
-          journal.log('error', `Keepalived does not run: ${detail}`)
-        }
-        change({ kind: 'failed', detail })
-      }
-      await clock.sleep(pauseMs, stopping.signal)
-      pauseMs = Math.min(pauseMs * 2, restartPauseMs.longest)
-    }
+  const program: KeptProgram = {
+    name: 'Keepalived',
+    logFile: options.logFile,
+    lookPeriodMs,
+    begin: async (signal) => {
+      const running = await ensureRunning(options, vip, isFit, release)
+      await clock.sleep(settleMs, AbortSignal.any([signal, running.ended]))
+      if (!running.ended.aborted) return running
+      throw new Error(`it ended at once (${String(running.ended.reason)})`)
+    },
+    onLook: async (count) => {
+      change({ kind: 'running', isHere: isAddressHere(vip.address) })
+      // A change between its first reading of the file and its watching it has escaped Keepalived.
+      if (count % looksPerReminder === 0) await tellFitness()
+    },
+    onEnd: release,
+    onNotRunning: change,
+    complaintIn,
   }
 
   return {
-    start: () => void (keeping ??= keep()),
+    start: () => void (keeping ??= keepRunning(program, clock, journal, stopping.signal)),
     state: () => state,
     onChange: (listener) => void listeners.push(listener),
     setFit: async (next) => {
@@ -166,7 +145,7 @@ async function ensureRunning(
   if (!isCurrent) await replaceConfig(options, config)
   if (pid !== null) {
     if (!isCurrent) signalProcess(pid, 'SIGHUP')
-    return { pid, ended: new AbortController().signal }
+    return adoptLasting(pid)
   }
   const { ownPidFile, vrrpPidFile, configFile } = options
   for (const file of [ownPidFile, vrrpPidFile]) await rm(file, { force: true })
@@ -230,14 +209,8 @@ function assertRoot(): void {
   throw new Error('only root may give a host another address: run the agent of a balancer as root')
 }
 
-function detailOf(error: unknown): string {
-  if (!(error instanceof PgherdError) || error.because === undefined) return messageOf(error)
-  return `${error.message}: ${error.because}`
-}
-
-/** What Keepalived complained about since `offset` of its log; otherwise `fallback`. */
-async function lastWords(logFile: string, offset: number, fallback: string): Promise<string> {
-  const log = await readFile(logFile).catch(() => Buffer.alloc(0))
-  const complaint = firstComplaint(log.subarray(offset).toString('utf8'))
-  return complaint === null || !/Line \d+|daemon is already/.test(complaint) ? fallback : complaint
+/** What Keepalived complained about; most of what it logs is none. */
+function complaintIn(log: string): string | null {
+  const complaint = firstComplaint(log)
+  return complaint !== null && /Line \d+|daemon is already/.test(complaint) ? complaint : null
 }
