@@ -4,9 +4,10 @@
 import { type Column, renderTable } from '../src/cli/render-table.ts'
 import { createStyle } from '../src/cli/style.ts'
 import { BenchCluster, defaultShape } from './cluster.ts'
+import { giveCore } from './cores.ts'
 import { mustMove, runOnClientHost, vipHolderOf } from './lab.ts'
 import { describeMachine, loadAverage, renderMachine } from './machine.ts'
-import { parseCount, readOptions, runBench, writeJson } from './options.ts'
+import { parseChoice, parseCount, readOptions, runBench, writeJson } from './options.ts'
 import { Pgbench, type PgbenchScript } from './pgbench.ts'
 import { findPrograms } from './plain-server.ts'
 import { median } from './statistics.ts'
@@ -19,6 +20,11 @@ const definitions = {
   rounds: { value: '5', about: 'rounds of each script, each with one run of both ways' },
   seconds: { value: '8', about: 'length of one run' },
   clients: { value: '8', about: 'clients of pgbench' },
+  cores: {
+    value: 'shared',
+    about:
+      'shared: all processes share all cores; own: HAProxy has one to itself, as on its own host',
+  },
   json: { value: '', about: 'file for the results' },
 }
 
@@ -37,6 +43,7 @@ async function main(): Promise<boolean> {
   const rounds = parseCount('rounds', options.rounds)
   const seconds = parseCount('seconds', options.seconds)
   const clients = parseCount('clients', options.clients)
+  const cores = parseChoice('cores', options.cores, ['shared', 'own'])
   const shape = { ...defaultShape, runtime: 'lab' as const }
   if (mustMove(shape)) return runOnClientHost(shape)
 
@@ -51,6 +58,7 @@ async function main(): Promise<boolean> {
     const balanced = new Pgbench(directory, cluster.writeTarget())
     await direct.fill(20)
     await cluster.waitUntilHealthy(60_000)
+    if (cores === 'own') await giveCore(cluster.home, 'haproxy')
     for (const script of scripts) {
       const measure = async (way: Pgbench): Promise<number> => {
         const { tps } = await way.run({ clients, seconds, script })
@@ -75,12 +83,17 @@ async function main(): Promise<boolean> {
   } finally {
     await cluster.destroy()
   }
-  for (const line of renderResult(results, clients)) say(line)
-  if (options.json !== '') await writeJson(options.json, { machine, clients, seconds, results })
+  for (const line of renderResult(results, clients, cores)) say(line)
+  if (options.json !== '')
+    await writeJson(options.json, { machine, clients, seconds, cores, results })
   return true
 }
 
-function renderResult(results: readonly Round[], clients: number): readonly string[] {
+function renderResult(
+  results: readonly Round[],
+  clients: number,
+  cores: 'shared' | 'own',
+): readonly string[] {
   const columns = [
     { title: 'Script' },
     right('Direct, median tps'),
@@ -108,7 +121,8 @@ function renderResult(results: readonly Round[], clients: number): readonly stri
   })
   return [
     '',
-    `Transactions per second, ${String(clients)} clients`,
+    `Transactions per second, ${String(clients)} clients, ` +
+      (cores === 'own' ? 'a core for HAProxy alone, the rest for everything else' : 'shared cores'),
     ...renderTable(columns, rows, Infinity, style),
   ]
 }
