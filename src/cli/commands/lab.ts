@@ -5,7 +5,7 @@ import { PgherdError } from '../../lib/errors.ts'
 import type { Lab, LabHostState } from '../../runtimes/runtime.ts'
 import type { Command, CommandArgument, CommandInput, CommandOption } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
-import { tellNext } from '../next-line.ts'
+import { type Deed, doDeed } from '../do-deed.ts'
 import { parseDuration, renderDuration } from '../render-quantity.ts'
 import { renderTable } from '../render-table.ts'
 import { runInForeground } from '../run-in-foreground.ts'
@@ -18,8 +18,6 @@ const hostArgument: CommandArgument = {
   isRequired: true,
   completes: 'node',
 }
-
-type Deed = { readonly isChanged: boolean; readonly message: string }
 
 type Verb = {
   readonly verb: string
@@ -43,21 +41,9 @@ function labCommand(verb: Verb): Command {
     examples: [verb.example],
     exits,
     run: async (context, input) => {
-      const { clock } = context.services
       const { cluster, lab } = await openLab(context)
       const host = input.argument('host') ?? ''
-      const startedAtMs = clock.monotonicMs()
-      const deed = await verb.act(lab, host, input)
-      const tookMs = Math.round(clock.monotonicMs() - startedAtMs)
-      if (context.isJson) {
-        printJson(context, { version: 1, cluster, host, ...deed, tookMs })
-        return 'done'
-      }
-      const { messageStyle: style } = context.terminal
-      const took = deed.isChanged ? ` (${renderDuration(tookMs)})` : ''
-      context.terminal.tell(`${style.good(style.symbols.done)} ${deed.message}${took}`)
-      tellNext(context.terminal, ...verb.next(host))
-      return 'done'
+      return doDeed(context, { cluster, host }, () => verb.act(lab, host, input), verb.next(host))
     },
   }
 }

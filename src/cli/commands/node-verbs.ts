@@ -4,16 +4,9 @@ import type { NodeName } from '../../core/names.ts'
 import type { ExitReason } from '../../lib/errors.ts'
 import type { RuntimeCluster } from '../../runtimes/runtime.ts'
 import type { Command, CommandInput, CommandOption } from '../command.ts'
-import { openCluster, printJson } from '../context.ts'
+import { openCluster } from '../context.ts'
+import { type Deed, doDeed } from '../do-deed.ts'
 import { namedNodeOrPrimary } from '../named-node.ts'
-import { tellNext } from '../next-line.ts'
-import { renderDuration } from '../render-quantity.ts'
-
-type Deed = {
-  readonly isChanged: boolean
-  /** A sentence about what was done, or why nothing was to be done. */
-  readonly message: string
-}
 
 type Verb = {
   readonly verb: string
@@ -45,22 +38,10 @@ function nodeCommand(verb: Verb): Command {
     examples: [verb.example],
     exits,
     run: async (context, input) => {
-      const { clock } = context.services
-      const { terminal } = context
       const cluster = await openCluster(context)
       const node = await namedNodeOrPrimary(cluster, input.argument('node') ?? '')
-      const startedAtMs = clock.monotonicMs()
-      const deed = await verb.act(cluster, node, input)
-      const tookMs = Math.round(clock.monotonicMs() - startedAtMs)
-      if (context.isJson) {
-        printJson(context, { version: 1, cluster: cluster.layout.cluster, node, ...deed, tookMs })
-        return 'done'
-      }
-      const { messageStyle: style } = terminal
-      const took = deed.isChanged ? ` (${renderDuration(tookMs)})` : ''
-      terminal.tell(`${style.good(style.symbols.done)} ${deed.message}${took}`)
-      tellNext(terminal, ...verb.next(node))
-      return 'done'
+      const subject = { cluster: cluster.layout.cluster, node }
+      return doDeed(context, subject, () => verb.act(cluster, node, input), verb.next(node))
     },
   }
 }
