@@ -20,6 +20,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const kinds = [
   'proxy-kill',
   'keepalived-kill',
+  'keepalived-freeze',
   'both-kill',
   'agent-kill',
   'agent-freeze',
@@ -143,13 +144,16 @@ async function inject(
   }
   switch (kind) {
     case 'proxy-kill':
-      await killNamed(cluster, hit, ['haproxy'])
+      await signalNamed(cluster, hit, ['haproxy'], 'SIGKILL')
       return nothing
     case 'keepalived-kill':
-      await killNamed(cluster, hit, ['keepalived'])
+      await signalNamed(cluster, hit, ['keepalived'], 'SIGKILL')
+      return nothing
+    case 'keepalived-freeze':
+      await signalNamed(cluster, hit, ['keepalived'], 'SIGSTOP')
       return nothing
     case 'both-kill':
-      await killNamed(cluster, hit, ['haproxy', 'keepalived'])
+      await signalNamed(cluster, hit, ['haproxy', 'keepalived'], 'SIGKILL')
       return nothing
     case 'agent-kill': {
       const { agentPid } = await cluster.processesOf(hit)
@@ -182,15 +186,16 @@ async function inject(
   }
 }
 
-async function killNamed(
+async function signalNamed(
   cluster: BenchCluster,
   node: NodeName,
   names: readonly string[],
+  signal: NodeJS.Signals,
 ): Promise<void> {
   const { processes } = await cluster.processesOf(node)
   const found = processes.filter((each) => names.includes(each.name))
   if (found.length === 0) throw new Error(`${node} runs no ${names.join(' and no ')}`)
-  for (const { pid } of found) signalProcess(pid, 'SIGKILL')
+  for (const { pid } of found) signalProcess(pid, signal)
 }
 
 const style = createStyle(false, true)

@@ -58,7 +58,9 @@ export function adoptLasting(pid: number): LastingProcess {
 }
 
 /** The process that runs with our configuration file, by its pid file; null when there is none. */
-export async function findLasting(files: LastingFiles): Promise<number | null> {
+export async function findLasting(
+  files: Pick<LastingFiles, 'pidFile' | 'configFile'>,
+): Promise<number | null> {
   const pid = Number((await readFileIfPresent(files.pidFile))?.trim())
   if (!Number.isSafeInteger(pid) || pid <= 1 || !isProcessAlive(pid)) return null
   // The number may have been given to another process since.

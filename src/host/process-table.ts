@@ -68,6 +68,12 @@ export function isProcessAlive(pid: number): boolean {
   return readEntry(pid) !== null
 }
 
+/** Whether it was stopped by a signal (SIGSTOP, Ctrl-Z): it lives, and does nothing. */
+export function isProcessFrozen(pid: number): boolean {
+  const stat = readText(`/proc/${String(pid)}/stat`)
+  return stat !== null && /^\d+ \(.*\) T /s.test(stat)
+}
+
 /** The arguments of a process; empty when it is gone. */
 export function readCommandLine(pid: number): readonly string[] {
   return (readText(`/proc/${String(pid)}/cmdline`) ?? '').split('\0').filter((part) => part !== '')

@@ -261,11 +261,31 @@ describe.skipIf(hindrance !== null)('keepalived: two balancers', () => {
     expect(overlapMs()).toBeLessThanOrEqual(20)
   })
 
+  it.each(['parent', 'vrrp', 'both'] as const)(
+    'Keepalived is frozen (%s) → it does not keep the address beside the other host',
+    async (victims) => {
+      const agents = await startBoth()
+      for (const host of hostNames) await agents[host].send('fit')
+      const first = await untilOneHasIt()
+      const pidOf = (name: string) =>
+        Number(readFileSync(path.join(directory, first, `${name}.pid`), 'utf8'))
+      const pids = victims === 'both' ? keepalivedPids(first) : [pidOf(victims)]
+      const startedAtMs = systemClock.monotonicMs()
+      for (const pid of pids) process.kill(pid, 'SIGSTOP')
+      await eventually('it is gone there', () => !whoHas().includes(first), 3000)
+      console.log(`frozen ${victims} → given up after ${String(since(startedAtMs))} ms`)
+      await untilOneHasIt()
+      await eventually('runs again', () => keepalivedPids(first).length === 2)
+      expect(keepalivedPids(first)).not.toContain(pids[0])
+      expect(overlapMs()).toBeLessThanOrEqual(20)
+    },
+  )
+
   it('a host falls silent, as when its power fails → taken within 1.5 s', async () => {
     const agents = await startBoth()
     for (const host of hostNames) await agents[host].send('fit')
     const first = await untilOneHasIt()
-    const pids = keepalivedPids(first)
+    const pids = [insidePid(agents[first]), ...keepalivedPids(first)]
     const startedAtMs = systemClock.monotonicMs()
     // Frozen, it says no word of farewell, and nothing on its host takes the address away.
     for (const pid of pids) process.kill(pid, 'SIGSTOP')

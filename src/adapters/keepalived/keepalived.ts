@@ -10,7 +10,7 @@ import { keepRunning } from '../../host/keep-running.ts'
 import type { KeptProgram } from '../../host/keep-running.ts'
 import { adoptLasting, endLasting, findLasting, startLasting } from '../../host/lasting-process.ts'
 import type { LastingFiles, LastingProcess } from '../../host/lasting-process.ts'
-import { signalProcess } from '../../host/process-table.ts'
+import { isProcessFrozen, signalProcess } from '../../host/process-table.ts'
 import { assert } from '../../lib/assert.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -40,6 +40,8 @@ const looksPerReminder = 10
 /** Keepalived that ends at once does so within this time. */
 const settleMs = 300
 const stopGraceMs = 2000
+/** Looks in a row that find it frozen, before it is ended: others take the address after three adverts. */
+const frozenLooksMax = 2
 
 /** The shared address of one balancer. @throws AssertionError when the layout has none */
 export function createKeepalived(clock: Clock, journal: Journal, options: KeepalivedOptions): Vip {
@@ -63,6 +65,17 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
     const isSame = JSON.stringify(next) === JSON.stringify(state)
     state = next
     if (!isSame) for (const listener of listeners) listener()
+  }
+
+  let frozenLooks = 0
+  /** One that is frozen keeps the address here while another host takes it. */
+  const endFrozen = async (): Promise<void> => {
+    const pids = await processesOf(options)
+    frozenLooks = pids.some(isProcessFrozen) ? frozenLooks + 1 : 0
+    if (frozenLooks < frozenLooksMax) return
+    frozenLooks = 0
+    journal.log('warn', 'Keepalived was stopped by a signal (SIGSTOP): it is killed.')
+    for (const pid of pids) signalProcess(pid, 'SIGKILL')
   }
 
   /** An address that nobody looks after must not stay. */
@@ -90,6 +103,7 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
       change({ kind: 'running', isHere: isAddressHere(vip.address) })
       // A change between its first reading of the file and its watching it has escaped Keepalived.
       if (count % looksPerReminder === 0) await tellFitness()
+      await endFrozen()
     },
     onEnd: release,
     onNotRunning: change,
@@ -154,6 +168,13 @@ async function ensureRunning(
     ...['--pid', ownPidFile, '--vrrp_pid', vrrpPidFile],
   ]
   return startLasting(options.binary, parameters, options)
+}
+
+/** The parent and the process that speaks VRRP. */
+async function processesOf(options: KeepalivedOptions): Promise<readonly number[]> {
+  const { configFile, pidFile, vrrpPidFile } = options
+  const found = [pidFile, vrrpPidFile].map((each) => findLasting({ pidFile: each, configFile }))
+  return (await Promise.all(found)).filter((pid) => pid !== null)
 }
 
 async function replaceConfig(options: KeepalivedOptions, config: string): Promise<void> {
