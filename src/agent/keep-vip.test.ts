@@ -32,6 +32,8 @@ function bench(nodes = pair) {
     writesTo: [asNodeName('pg-0')] as readonly NodeName[],
     vip: { kind: 'running', isHere: true } as VipState,
     isStoreSilent: false,
+    /** Revision of the other's report when it says nothing new any more. */
+    lastWords: null as number | null,
     silent: [] as readonly string[],
     other,
     failures: 0,
@@ -51,7 +53,9 @@ function bench(nodes = pair) {
       told.push(isFit)
     },
   } as unknown as Vip
-  const journal: Journal = { record: () => undefined, log: () => undefined }
+  const logged: string[] = []
+  const log = (_level: string, words: string) => void logged.push(words)
+  const journal: Journal = { record: () => undefined, log }
   const controller = new AbortController()
   const finished = keepVip(
     {
@@ -83,7 +87,7 @@ function bench(nodes = pair) {
       balancing: world.other,
       reportedAtMs: clock.wallClockMs(),
     })
-    const reports = new Map([[value.name, { value, revision }]])
+    const reports = new Map([[value.name, { value, revision: world.lastWords ?? revision }]])
     mirror.accept({ ...emptyStoreView, revision, reports })
   }
   const stop = async (): Promise<void> => {
@@ -91,7 +95,7 @@ function bench(nodes = pair) {
     await settle()
     await finished
   }
-  return { world, told, pass, skip, stop }
+  return { world, told, logged, pass, skip, stop }
 }
 
 describe('keeping the virtual address', () => {
@@ -230,6 +234,74 @@ describe('keeping the virtual address', () => {
     expect(told).toEqual([true])
     await pass(400)
     expect(told).toEqual([true, false])
+    await stop()
+  })
+})
+
+describe('keeping the virtual address: what is old or half heard', () => {
+  it('an agent that was started again does not believe the report of a host that is dead for long', async () => {
+    const { world, told, pass, stop } = bench()
+    world.silent = ['lb-0']
+    world.other = { ...other, hasVip: true }
+    world.lastWords = 1
+    // The address is seen before the store answers.
+    world.isStoreSilent = true
+    await pass(400)
+    world.isStoreSilent = false
+    await pass(4000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('an agent that was frozen while the holder died keeps what it has taken', async () => {
+    const { world, told, pass, skip, stop } = bench()
+    world.vip = { kind: 'running', isHere: false }
+    world.other = { ...other, hasVip: true }
+    await pass(500)
+    skip(5000)
+    world.vip = { kind: 'running', isHere: true }
+    world.silent = ['lb-0']
+    world.isStoreSilent = true
+    await pass(100)
+    // What was said before its death arrives now.
+    world.isStoreSilent = false
+    world.lastWords = 1000
+    await pass(4000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('who hears the other agent but not its adverts does not take the address again and again', async () => {
+    const { world, told, pass, stop } = bench()
+    world.other = { ...other, hasVip: true }
+    for (let passedMs = 0; passedMs < 30_000; passedMs += 1000) {
+      // Keepalived takes it within a second wherever it may and hears nobody.
+      world.vip = { kind: 'running', isHere: told.at(-1) !== false }
+      await pass(1000)
+    }
+    expect(told.length).toBeLessThan(8)
+    await stop()
+  })
+
+  it('the last words of a partner that fell silent are no proof that it reaches the primary', async () => {
+    const { world, told, pass, stop } = bench()
+    await pass(500)
+    // The primary and the store are lost at once; neither balancer can tell the other.
+    world.isStoreSilent = true
+    await pass(800)
+    world.writesTo = []
+    await pass(4000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('a full disk is told of once, not five times per advert', async () => {
+    const { world, logged, pass, stop } = bench()
+    await pass(200)
+    world.failures = 1e9
+    world.proxy = { kind: 'starting', detail: '' }
+    await pass(10_000)
+    expect(logged.length).toBeLessThan(5)
     await stop()
   })
 })

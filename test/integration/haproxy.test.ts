@@ -384,6 +384,33 @@ describe('haproxy: the process', () => {
     await eventually('the old process ends', () => !isProcessAlive(pid))
   })
 
+  it('a reload that fails leaves one process, which the next attempt replaces', async () => {
+    nodes[0].isPrimary = true
+    const first = await startMortalProxy()
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+    const pid = await pidOf()
+    first.die()
+    const squatter = createServer()
+    const [taken] = await freePorts(1)
+    await new Promise<void>((resolve) => squatter.listen(taken, '127.0.0.1', resolve))
+    const changed = { ...layout, balancerPorts: { ...layout.balancerPorts!, stats: taken! } }
+    const second = createHaproxy(systemClock, journal, optionsFor({ layout: changed }))
+    proxies.push(second)
+    second.start()
+    await eventually('it fails', () => second.state().kind === 'failed')
+    expect(isProcessAlive(pid)).toBe(true)
+    // HAProxy itself tries for two seconds.
+    await systemClock.sleep(4000)
+    expect(isProcessAlive(pid)).toBe(true)
+    await new Promise((resolve) => squatter.close(resolve))
+    await eventually('it runs', () => second.state().kind === 'running')
+    try {
+      await eventually('the old process ends', () => !isProcessAlive(pid))
+    } finally {
+      if (isProcessAlive(pid)) await endLasting(pid, 100)
+    }
+  })
+
   it('a taken port is named, and tried again until it is free', async () => {
     const squatter = createServer()
     await new Promise<void>((resolve) => squatter.listen(portOf('write'), '127.0.0.1', resolve))

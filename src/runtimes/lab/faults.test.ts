@@ -78,6 +78,11 @@ describe('rules of the switch', () => {
     `)
   })
 
+  it('a loss of everything is a rule that nft takes', () => {
+    // nft: Value 10000 exceeds valid range 0-9999
+    expect(renderSwitchRules(network, withLoss(noFaults, 'pg-0', 100))).not.toContain('< 10000')
+  })
+
   it('without faults nothing is dropped', () => {
     expect(renderSwitchRules(network, noFaults)).not.toMatch(/elements|numgen/)
   })

@@ -28,6 +28,38 @@ describe('the network of a lab', () => {
     expect(labNetworkOf('/a/main', usual)).toEqual(one)
   })
 
+  it('no node shares the namespace of the switch or of the client', () => {
+    for (const name of ['switch', 'client']) {
+      const text = `nodes:\n  - { name: ${name}, role: data }\n  - { name: pg-1, role: data }\n`
+      const make = () => labNetworkOf('/a/main', labSpecOf(parseSpec(text, 'test')).layout)
+      let names: readonly string[] = []
+      try {
+        const network = make()
+        names = [network.switchNamespace, ...network.hosts.map((host) => host.namespace)]
+      } catch {
+        // Refusing the name is as good.
+      }
+      expect(new Set(names).size, name).toBe(names.length)
+    }
+  })
+
+  it('the client never gets the virtual address, whatever applications are told', () => {
+    const { hosts } = labNetworkOf(
+      '/a/main',
+      layoutOf(`
+nodes:
+  - { name: pg-0, role: data, host: 10.1.2.1 }
+  - { name: lb-0, role: balancer, host: 10.1.2.2 }
+endpoints:
+  write: { host: db.example.com }
+  read: { host: db.example.com }
+balancer:
+  vip: 10.1.2.250/24
+`),
+    )
+    expect(hosts.map((host) => host.address)).not.toContain('10.1.2.250')
+  })
+
   it('nodes with one address share a host, which either name finds', () => {
     const network = labNetworkOf(
       '/a/main',
