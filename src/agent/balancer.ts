@@ -63,6 +63,8 @@ type Parts = BalancerPorts & {
     applied: WriteRoute | null
     /** The nodes that it would send writes to, as far as we know. */
     writesTo: readonly NodeName[]
+    /** Why this balancer may not have the shared address; null: it may. */
+    unfitBecause: string | null
     /** When it was last told a route. */
     switchedAtMs: MonotonicMs
     /** Lease revision that was there when we first looked: its age is unknown. */
@@ -95,6 +97,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
       isStopping: false,
       applied: null,
       writesTo: [],
+      unfitBecause: null,
       switchedAtMs: ports.clock.monotonicMs(),
       firstLeaseRevision: null,
     },
@@ -140,10 +143,14 @@ async function run(parts: Parts, signal: AbortSignal): Promise<void> {
     reportWaker.notify()
   })
   vip?.start()
+  const onVerdict = (unfitBecause: string | null): void => {
+    memory.unfitBecause = unfitBecause
+    reportWaker.notify()
+  }
   const keeping =
     vip === null
       ? null
-      : keepVip({ ...parts, vip, writesTo: () => memory.writesTo }, background.signal)
+      : keepVip({ ...parts, vip, writesTo: () => memory.writesTo, onVerdict }, background.signal)
   while (!memory.isStopping) {
     memory.loopedAtMs = clock.monotonicMs()
     await keepRoute(parts)
@@ -267,9 +274,11 @@ function stateOf(parts: Parts): Pick<NodeReport, 'state' | 'detail'> {
   }
 }
 
-function runningState({ vip }: Parts): Pick<NodeReport, 'state' | 'detail'> {
+function runningState({ vip, memory }: Parts): Pick<NodeReport, 'state' | 'detail'> {
   const state = vip?.state() ?? null
-  if (state === null || state.kind === 'running') return { state: 'running', detail: null }
+  if (state === null || state.kind === 'running') {
+    return { state: 'running', detail: memory.unfitBecause }
+  }
   return { state: state.kind, detail: state.detail }
 }
 
@@ -348,15 +357,20 @@ function refusals(parts: Parts): Omit<AgentApi, 'role' | 'status' | 'events' | '
   }
 }
 
+function reportPeriodMsOf(parts: Parts): number {
+  if (parts.layout.vip === null) return reportPeriodMs
+  return hasVip(parts) === true ? vipReportPeriodMs.holder : vipReportPeriodMs.other
+}
+
 async function keepReporting(parts: Parts, signal: AbortSignal): Promise<void> {
   const { clock, store, layout, reportWaker } = parts
   let published = ''
-  const periodMs = layout.vip === null ? reportPeriodMs : vipReportPeriodMs
-  let publishedAtMs = clock.monotonicMs() - periodMs
+  let publishedAtMs: MonotonicMs | null = null
   while (!signal.aborted) {
     const report = reportOf(parts)
     const fingerprint = reportFingerprint(report)
-    const isDue = clock.monotonicMs() - publishedAtMs >= periodMs
+    const isDue =
+      publishedAtMs === null || clock.monotonicMs() - publishedAtMs >= reportPeriodMsOf(parts)
     if (isDue || fingerprint !== published) {
       try {
         await store.publish(report, layout.plan.storeAttemptMs)

@@ -68,6 +68,7 @@ function bench(nodes = pair) {
       layout: { nodes, vip: { advertMs } } as unknown as ClusterLayout,
       self: nodes.at(-1) as unknown as NodeLayout,
       writesTo: () => world.writesTo,
+      onVerdict: () => undefined,
     },
     controller.signal,
   )
@@ -180,7 +181,7 @@ describe('keeping the virtual address', () => {
     world.silent = ['pg-0', 'lb-0']
     await pass(200)
     world.other = { ...other, hasVip: true }
-    await pass(100)
+    await pass(400)
     world.vip = { kind: 'running', isHere: false }
     await pass(2000)
     expect(told).toEqual([true, false])
@@ -194,7 +195,7 @@ describe('keeping the virtual address', () => {
     const { world, told, pass, stop } = bench()
     world.silent = ['lb-0']
     world.other = { ...other, hasVip: true }
-    await pass(300)
+    await pass(400)
     world.isStoreSilent = true
     await pass(2500)
     expect(told).toEqual([true, false])

@@ -26,10 +26,15 @@ export type VipParts = {
   readonly self: NodeLayout
   /** The nodes that the proxy would send writes to, as it was last asked. */
   readonly writesTo: () => readonly NodeName[]
+  /** Called when it changes; null: this balancer may have the address. */
+  readonly onVerdict: (unfitBecause: string | null) => void
 }
 
-/** A balancer with a virtual address publishes its report this often, changed or not. */
-export const vipReportPeriodMs = 1000
+/**
+ * A balancer with a virtual address publishes its report this often, changed or not; twice as often while it
+ * has the address, so that two holders find out sooner.
+ */
+export const vipReportPeriodMs = { holder: 500, other: 1000 } as const
 /** How often everything is looked at, in periods of adverts. */
 const ticksPerAdvert = 5
 
@@ -43,16 +48,18 @@ export async function keepVip(parts: VipParts, signal: AbortSignal): Promise<voi
   const hearing = new Hearing(parts, advertMs)
   const partners = new Partners(parts, advertMs)
   let told: string | null | undefined
+  let trouble: string | null = null
 
   while (!signal.aborted) {
     partners.look()
+    const noPrimaryMs = since.of('primary', parts.writesTo().length === 0)
     const { unfitBecause } = judgeVip(
       {
         hasPartner,
         proxyDownMs: since.of('proxy', proxy.state().kind !== 'running'),
         silentMs: hearing.silentMs(),
-        noPrimaryMs: since.of('primary', parts.writesTo().length === 0),
-        isPrimaryReachedElsewhere: partners.anyReachesPrimary(),
+        noPrimaryMs,
+        isPrimaryReachedElsewhere: partners.anyReachesPrimary(noPrimaryMs ?? 0),
         isYielding: partners.isYielding(),
       },
       limits,
@@ -61,9 +68,15 @@ export async function keepVip(parts: VipParts, signal: AbortSignal): Promise<voi
       try {
         await vip.setFit(unfitBecause === null)
         if (told !== undefined || unfitBecause !== null) say(journal, unfitBecause)
+        parts.onVerdict(unfitBecause)
         told = unfitBecause
+        trouble = null
       } catch (error) {
-        journal.log('warn', `The virtual address could not be steered: ${messageOf(error)}`)
+        const words = messageOf(error)
+        if (words !== trouble) {
+          journal.log('warn', `The virtual address could not be steered: ${words}`)
+        }
+        trouble = words
       }
     }
     await clock.sleep(advertMs / ticksPerAdvert, signal)

@@ -8,6 +8,13 @@ import type { VipParts } from './keep-vip.ts'
 
 /** A report that has not been seen to change for longer says nothing any more. */
 const reportMsMax = 3000
+/** Two changes of a report with so much between them are words of one that lives, not what it left behind. */
+const liveSpacingMs = 300
+/** A balancer looks this often, at least, whether its proxy still knows a primary. */
+const partnerLookMsMax = 1000
+/** Two who answer each other and hold the address again so soon: their adverts do not get through. */
+const relapseMsMax = 30_000
+const pausesMs = { first: 10_000, longest: 600_000 } as const
 
 type Seen = {
   readonly revision: number
@@ -22,10 +29,16 @@ export class Partners {
   /** Those that come before this one in the spec. */
   readonly #better: readonly NodeName[]
   readonly #seen = new Map<NodeName, Seen>()
-  /** Another one has the address as well: this one stays without until it is heard or gone. */
-  #yieldsTo: NodeName | null = null
   /** Since when the address is here. */
   #hereSinceMs: MonotonicMs | null = null
+  /** When each of those that have it too was first seen to say so since then. */
+  readonly #besideSinceMs = new Map<NodeName, MonotonicMs>()
+  /** Another one has the address as well: this one stays without until it is heard or gone. */
+  #yieldsTo: NodeName | null = null
+  /** An answer ends the yielding only after this pause; it grows when that was wrong. */
+  #pauseMs = 0
+  #heedAnswersAtMs: MonotonicMs | null = null
+  #endedByAnswerAtMs: MonotonicMs | null = null
   #isAsking = false
 
   constructor(parts: VipParts, advertMs: number) {
@@ -37,60 +50,105 @@ export class Partners {
   }
 
   look(): void {
-    const { mirror, clock, vip } = this.#parts
-    for (const name of this.#names) {
-      const found = mirror.view()?.reports.get(name)
-      if (found === undefined || found.revision === this.#seen.get(name)?.revision) continue
-      const { balancing, state } = found.value
-      if (balancing === null || state !== 'running') this.#seen.delete(name)
-      else {
-        const { revision } = found
-        this.#seen.set(name, { revision, atMs: clock.monotonicMs(), report: balancing })
-      }
-    }
-    const state = vip.state()
-    const isHere = state.kind === 'running' && state.isHere
-    this.#hereSinceMs = isHere ? (this.#hereSinceMs ?? clock.monotonicMs()) : null
+    this.#noteAddress()
+    for (const name of this.#names) this.#noteReport(name)
     if (this.#yieldsTo !== null && !this.#has(this.#yieldsTo)) this.#yieldsTo = null
     if (this.#yieldsTo !== null) void this.#listenTo(this.#yieldsTo)
-    else if (this.#hereSinceMs !== null) {
-      const sinceMs = this.#hereSinceMs
-      // The last words of one that has just lost power do not count: only what it said since.
-      const isBeside = (name: NodeName) =>
-        this.#has(name) && (this.#seen.get(name)?.atMs ?? sinceMs) > sinceMs
-      this.#yieldsTo = this.#better.find(isBeside) ?? null
+    else {
+      const rival = this.#better.find((name) => this.#isBeside(name))
+      if (rival !== undefined) this.#yieldTo(rival)
     }
   }
 
-  anyReachesPrimary(): boolean {
-    return this.#names.some((name) => (this.#fresh(name)?.writesTo ?? null) !== null)
+  /**
+   * Whether another one says that its proxy knows a primary.
+   * @param blindMs how long this one has known none: what was said before, or from before a look, is old
+   */
+  anyReachesPrimary(blindMs: number): boolean {
+    const sinceMs = this.#parts.clock.monotonicMs() - blindMs + partnerLookMsMax
+    return this.#names.some((name) => {
+      const seen = this.#fresh(name)
+      return seen !== null && seen.atMs > sinceMs && seen.report.writesTo !== null
+    })
   }
 
   isYielding(): boolean {
     return this.#yieldsTo !== null
   }
 
-  #has(name: NodeName): boolean {
-    return this.#fresh(name)?.hasVip === true
+  #noteAddress(): void {
+    const { vip, clock } = this.#parts
+    const state = vip.state()
+    const isHere = state.kind === 'running' && state.isHere
+    if (!isHere) this.#hereSinceMs = null
+    else this.#hereSinceMs ??= clock.monotonicMs()
+    if (!isHere) this.#besideSinceMs.clear()
   }
 
-  #fresh(name: NodeName): BalancerReport | null {
+  #noteReport(name: NodeName): void {
+    const { mirror, clock } = this.#parts
+    const found = mirror.view()?.reports.get(name)
+    const before = this.#seen.get(name)
+    if (found === undefined || found.revision === before?.revision) return
+    const { balancing, state } = found.value
+    if (balancing === null || state !== 'running') {
+      this.#seen.delete(name)
+      this.#besideSinceMs.delete(name)
+      return
+    }
+    const atMs = clock.monotonicMs()
+    this.#seen.set(name, { revision: found.revision, atMs, report: balancing })
+    if (balancing.hasVip !== true) this.#besideSinceMs.delete(name)
+    else if (this.#hereSinceMs !== null && !this.#besideSinceMs.has(name)) {
+      this.#besideSinceMs.set(name, atMs)
+    }
+  }
+
+  /**
+   * The last words of one that lost power do not count, however late they get here: it must have spoken
+   * twice since the address came.
+   */
+  #isBeside(name: NodeName): boolean {
+    const sinceMs = this.#besideSinceMs.get(name)
+    const seen = this.#fresh(name)
+    return sinceMs !== undefined && seen !== null && seen.atMs - sinceMs >= liveSpacingMs
+  }
+
+  #has(name: NodeName): boolean {
+    return this.#fresh(name)?.report.hasVip === true
+  }
+
+  #fresh(name: NodeName): Seen | null {
     const seen = this.#seen.get(name)
     if (seen === undefined) return null
     const ageMs = this.#parts.clock.monotonicMs() - seen.atMs
-    return ageMs < reportMsMax ? seen.report : null
+    return ageMs < reportMsMax ? seen : null
+  }
+
+  #yieldTo(name: NodeName): void {
+    const nowMs = this.#parts.clock.monotonicMs()
+    const isRelapse =
+      this.#endedByAnswerAtMs !== null && nowMs - this.#endedByAnswerAtMs < relapseMsMax
+    const longerMs = Math.min(pausesMs.longest, Math.max(pausesMs.first, this.#pauseMs * 2))
+    this.#pauseMs = isRelapse ? longerMs : 0
+    this.#heedAnswersAtMs = (nowMs + this.#pauseMs) as MonotonicMs
+    this.#yieldsTo = name
   }
 
   /** When they hear each other again, VRRP finds one holder by itself. */
   async #listenTo(name: NodeName): Promise<void> {
-    if (this.#isAsking) return
-    this.#isAsking = true
     const { peers, clock } = this.#parts
+    const isTooSoon = clock.monotonicMs() < (this.#heedAnswersAtMs ?? 0)
+    if (this.#isAsking || isTooSoon) return
+    this.#isAsking = true
     const isHeard = await peers.hello(name, this.#advertMs).then(
       () => true,
       () => false,
     )
-    if (isHeard && this.#yieldsTo === name) this.#yieldsTo = null
+    if (isHeard && this.#yieldsTo === name) {
+      this.#yieldsTo = null
+      this.#endedByAnswerAtMs = clock.monotonicMs()
+    }
     await clock.sleep(this.#advertMs)
     this.#isAsking = false
   }

@@ -231,6 +231,13 @@ describe('nodes that do not answer', () => {
     expect(status.verdict).toBe('degraded')
     expect(status.reasons).toMatchObject([{ node: 'lb-0' }])
   })
+
+  test('a balancer that may not have the address is one too, although it runs', () => {
+    const view = healthyView('lb-0', {}, { detail: 'the primary is reached from another balancer' })
+    const status = merge({ 'lb-0': view })
+    expect(status.reasons).toMatchObject([{ code: 'vip', node: 'lb-0' }])
+    expect(status.reasons[0]?.message).toContain('reached from another balancer')
+  })
 })
 
 describe('lag and durability', () => {

@@ -255,7 +255,17 @@ function balancerReasons(balancer: BalancerStatus, facts: ReasonFacts): StatusRe
   const { name, state, detail } = balancer
   const observation = facts.observations.get(name)
   if (observation?.kind !== 'answered') return [silentNode(balancer, observation)]
-  if (state === 'running') return []
+  if (state === 'running') {
+    if (detail === null) return []
+    return [
+      {
+        code: 'vip',
+        node: name,
+        message: `balancer ${name} may not have the shared address: ${detail}`,
+        next: `pgherd logs ${name}`,
+      },
+    ]
+  }
   const because = detail === null ? '' : `: ${detail}`
   return [
     {
