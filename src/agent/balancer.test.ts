@@ -24,7 +24,7 @@ function bench(vip: Vip | null = null) {
   const published: NodeReport[] = []
   let listener: (view: StoreView) => void = () => undefined
   let onStarted: () => void = () => undefined
-  const proxyState: { current: ProxyState } = { current: { kind: 'running' } }
+  const proxyState: { current: ProxyState } = { current: { kind: 'running', outdated: null } }
   const strays: NodeName[] = []
   const failures: Error[] = []
   const proxy: Proxy = {

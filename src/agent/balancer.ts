@@ -266,7 +266,7 @@ function stateOf(parts: Parts): Pick<NodeReport, 'state' | 'detail'> {
   const state = parts.proxy.state()
   switch (state.kind) {
     case 'running':
-      return runningState(parts)
+      return runningState(parts, state.outdated)
     case 'starting':
       return { state: 'starting', detail: state.detail }
     case 'failed':
@@ -274,10 +274,18 @@ function stateOf(parts: Parts): Pick<NodeReport, 'state' | 'detail'> {
   }
 }
 
-function runningState({ vip, memory }: Parts): Pick<NodeReport, 'state' | 'detail'> {
+function runningState(
+  { vip, memory }: Parts,
+  outdated: string | null,
+): Pick<NodeReport, 'state' | 'detail'> {
   const state = vip?.state() ?? null
   if (state === null || state.kind === 'running') {
-    return { state: 'running', detail: memory.unfitBecause }
+    const unfit = memory.unfitBecause
+    if (unfit !== null) return { state: 'running', detail: `it may not have the address: ${unfit}` }
+    return {
+      state: 'running',
+      detail: outdated === null ? null : `HAProxy keeps its former configuration: ${outdated}`,
+    }
   }
   return { state: state.kind, detail: state.detail }
 }

@@ -28,7 +28,7 @@ function bench(nodes = pair) {
   const { clock, advance, skip } = manualClock()
   const told: boolean[] = []
   const world = {
-    proxy: { kind: 'running' } as ProxyState,
+    proxy: { kind: 'running', outdated: null } as ProxyState,
     writesTo: [asNodeName('pg-0')] as readonly NodeName[],
     vip: { kind: 'running', isHere: true } as VipState,
     isStoreSilent: false,
@@ -116,7 +116,7 @@ describe('keeping the virtual address', () => {
     expect(told).toEqual([true])
     await pass(500)
     expect(told).toEqual([true, false])
-    world.proxy = { kind: 'running' }
+    world.proxy = { kind: 'running', outdated: null }
     world.writesTo = [asNodeName('pg-0')]
     await pass(200)
     expect(told).toEqual([true, false, true])

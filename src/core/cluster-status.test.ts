@@ -235,7 +235,7 @@ describe('nodes that do not answer', () => {
   test('a balancer that may not have the address is one too, although it runs', () => {
     const view = healthyView('lb-0', {}, { detail: 'the primary is reached from another balancer' })
     const status = merge({ 'lb-0': view })
-    expect(status.reasons).toMatchObject([{ code: 'vip', node: 'lb-0' }])
+    expect(status.reasons).toMatchObject([{ code: 'balancer', node: 'lb-0' }])
     expect(status.reasons[0]?.message).toContain('reached from another balancer')
   })
 })

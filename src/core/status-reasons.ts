@@ -259,9 +259,9 @@ function balancerReasons(balancer: BalancerStatus, facts: ReasonFacts): StatusRe
     if (detail === null) return []
     return [
       {
-        code: 'vip',
+        code: 'balancer',
         node: name,
-        message: `balancer ${name} may not have the shared address: ${detail}`,
+        message: `balancer ${name} needs attention: ${detail}`,
         next: `pgherd logs ${name}`,
       },
     ]

@@ -16,7 +16,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 /** A program whose beginnings are given one by one; the last one is repeated. */
-function keep(beginnings: readonly (() => Promise<LastingProcess>)[]) {
+function keep(
+  beginnings: readonly (() => Promise<LastingProcess>)[],
+  successors: LastingProcess[] = [],
+) {
   const calls: string[] = []
   const states: NotRunning[] = []
   const pausesMs: number[] = []
@@ -30,7 +33,10 @@ function keep(beginnings: readonly (() => Promise<LastingProcess>)[]) {
       calls.push('begin')
       return beginnings[Math.min(begun++, beginnings.length - 1)]!()
     },
-    onLook: (count) => void calls.push(`look ${String(count)}`),
+    onLook: (count) => {
+      calls.push(`look ${String(count)}`)
+      return successors.shift() ?? null
+    },
     onEnd: async () => void calls.push('end'),
     onNotRunning: (state) => void states.push(state),
     complaintIn: (log) => /ALERT (.*)/.exec(log)?.[1] ?? null,
@@ -75,6 +81,20 @@ describe('keeping a program running', () => {
       'begin',
     ])
     expect(states).toEqual([{ kind: 'starting', detail: 'Thing ended and is started again' }])
+  })
+
+  it('follows the process that has taken the place of another', async () => {
+    const [first, second] = [child(), child()]
+    const { calls, stop } = keep(
+      [async () => first.running, async () => child().running],
+      [second.running],
+    )
+    await eventually('it is looked at', () => calls.includes('look 1'))
+    first.end('it has given its place to another')
+    await eventually('looks go on', () => calls.includes('look 9'))
+    second.end('SIGSEGV')
+    await eventually('its end is told', () => calls.some((call) => call.includes('(SIGSEGV)')))
+    await stop()
   })
 
   it('sees the end of one that a former agent started', async () => {

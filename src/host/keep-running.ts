@@ -1,9 +1,8 @@
 // The loop that keeps one lasting program running: start, watch, and start again after longer and longer
 // pauses, with the program's own last words as the reason.
 
-import { readFile } from 'node:fs/promises'
-import { messageOf, PgherdError } from '../lib/errors.ts'
-import { trimLog } from './lasting-process.ts'
+import { describeError } from '../lib/errors.ts'
+import { readLogSince, trimLog } from './lasting-process.ts'
 import type { LastingProcess } from './lasting-process.ts'
 
 /** Why a kept program does not run at this moment. */
@@ -23,8 +22,8 @@ export type KeptProgram = {
    * @throws Error that says why it does not, and then nothing of it is left to watch
    */
   begin(signal: AbortSignal): Promise<LastingProcess>
-  /** It runs. @param count looks since it began */
-  onLook(count: number): Promise<void> | void
+  /** It runs. @param count looks since it began @returns the process that has taken its place, if one has */
+  onLook(count: number): Promise<LastingProcess | null> | LastingProcess | null
   /** It has ended, or did not begin. Called before anything else is done about it. */
   onEnd?(): Promise<void>
   onNotRunning(state: NotRunning): void
@@ -36,6 +35,8 @@ export type KeptProgram = {
 type Sleeper = { sleep(durationMs: number, signal?: AbortSignal): Promise<void> }
 type Logger = { log(level: 'warn' | 'error', message: string): void }
 
+/** A program that complains all the time must not fill the disk. */
+const trimPeriodMs = 60_000
 const restartPauseMs = { first: 100, longest: 2000 } as const
 
 /** Runs until `signal` aborts; the program is left as it is. */
@@ -62,8 +63,8 @@ export async function keepRunning(
       }
     } catch (error) {
       await program.onEnd?.()
-      const words = await readSince(program.logFile, logOffset)
-      const detail = program.complaintIn(words) ?? detailOf(error)
+      const words = await readLogSince(program.logFile, logOffset)
+      const detail = program.complaintIn(words) ?? describeError(error)
       if (detail !== toldDetail) journal.log('error', `${name} does not run: ${detail}`)
       toldDetail = detail
       program.onNotRunning({ kind: 'failed', detail })
@@ -80,21 +81,16 @@ async function follow(
   clock: Sleeper,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const either = AbortSignal.any([signal, running.ended])
-  for (let count = 0; !either.aborted && running.isAlive(); count++) {
-    await program.onLook(count)
-    await clock.sleep(program.lookPeriodMs, either)
+  let current = running
+  let trimmedAtMs = performance.now()
+  for (let count = 0; !signal.aborted && current.isAlive(); count++) {
+    current = (await program.onLook(count)) ?? current
+    if (performance.now() - trimmedAtMs > trimPeriodMs) {
+      trimmedAtMs = performance.now()
+      await trimLog(program.logFile)
+    }
+    await clock.sleep(program.lookPeriodMs, AbortSignal.any([signal, current.ended]))
   }
   if (signal.aborted) return null
-  return running.ended.aborted ? String(running.ended.reason) : 'it is gone'
-}
-
-function detailOf(error: unknown): string {
-  if (!(error instanceof PgherdError) || error.because === undefined) return messageOf(error)
-  return `${error.message}: ${error.because}`
-}
-
-async function readSince(file: string, offset: number): Promise<string> {
-  const log = await readFile(file).catch(() => Buffer.alloc(0))
-  return log.subarray(offset).toString('utf8')
+  return current.ended.aborted ? String(current.ended.reason) : 'it is gone'
 }

@@ -3,8 +3,9 @@
 
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { stat, truncate } from 'node:fs/promises'
+import { readFile, realpath, stat, truncate } from 'node:fs/promises'
 import { readFileIfPresent, writeFileAtomic } from './files.ts'
+import { listProcesses } from './process-info.ts'
 import { isProcessAlive, readCommandLine, signalProcess } from './process-table.ts'
 
 export type LastingFiles = {
@@ -25,14 +26,15 @@ export type LastingProcess = {
 }
 
 /**
- * Starts a program whose output goes to the log file.
+ * Starts a program whose output goes to the log file. It is found again after `recordLasting`.
+ * @param parameters one of them is the configuration file, or begins with its path
  * @throws Error when it cannot be started
  */
-export async function startLasting(
+export function startLasting(
   binary: string,
   parameters: readonly string[],
   files: LastingFiles,
-): Promise<LastingProcess> {
+): LastingProcess {
   const log = openSync(files.logFile, 'a', 0o640)
   try {
     const child = spawn(binary, parameters, {
@@ -45,7 +47,6 @@ export async function startLasting(
     child.on('error', (error) => ended.abort(error.message))
     child.unref()
     if (child.pid === undefined) throw new Error(`${binary} could not be started`)
-    await writeFileAtomic(files.pidFile, `${String(child.pid)}\n`, { mode: 0o640 })
     return { pid: child.pid, ended: ended.signal, isAlive: () => !ended.signal.aborted }
   } finally {
     closeSync(log)
@@ -57,14 +58,37 @@ export function adoptLasting(pid: number): LastingProcess {
   return { pid, ended: new AbortController().signal, isAlive: () => isProcessAlive(pid) }
 }
 
-/** The process that runs with our configuration file, by its pid file; null when there is none. */
-export async function findLasting(
+/** From now on `pid` is the process that `findLasting` finds. */
+export function recordLasting(files: LastingFiles, pid: number): Promise<void> {
+  return writeFileAtomic(files.pidFile, `${String(pid)}\n`, { mode: 0o640 })
+}
+
+/**
+ * The process that runs with our configuration file: the recorded one, or else (its agent was killed before
+ * it was recorded) one that was started as `startLasting` does it. Null when there is none.
+ */
+export async function findLasting(files: LastingFiles): Promise<number | null> {
+  const recorded = await findRecorded(files)
+  if (recorded !== null) return recorded
+  const directory = await realpath(files.directory).catch(() => files.directory)
+  const unrecorded = listProcesses().find(
+    (each) =>
+      each.isSessionLeader &&
+      each.workingDirectory === directory &&
+      each.arguments.some((argument) => argument.startsWith(files.configFile)),
+  )
+  return unrecorded?.pid ?? null
+}
+
+/** The process that a pid file names, if it still is one of ours. */
+export async function findRecorded(
   files: Pick<LastingFiles, 'pidFile' | 'configFile'>,
 ): Promise<number | null> {
   const pid = Number((await readFileIfPresent(files.pidFile))?.trim())
   if (!Number.isSafeInteger(pid) || pid <= 1 || !isProcessAlive(pid)) return null
   // The number may have been given to another process since.
-  return readCommandLine(pid).includes(files.configFile) ? pid : null
+  const isOurs = readCommandLine(pid).some((argument) => argument.startsWith(files.configFile))
+  return isOurs ? pid : null
 }
 
 /** SIGTERM, after `graceMs` SIGKILL; returns when the process is gone. */
@@ -77,9 +101,15 @@ export async function endLasting(pid: number, graceMs: number): Promise<void> {
   }
 }
 
+/** What a program has logged since `offset`. */
+export async function readLogSince(logFile: string, offset: number): Promise<string> {
+  const log = await readFile(logFile).catch(() => Buffer.alloc(0))
+  return log.subarray(offset).toString('utf8')
+}
+
 const logBytesMax = 4 * 1024 * 1024
 
-/** A log only grows while the program runs; a large one is cut before the next start. Returns its length. */
+/** Empties a log that has grown large. @returns its length */
 export async function trimLog(logFile: string): Promise<number> {
   const { size } = await stat(logFile).catch(() => ({ size: 0 }))
   if (size <= logBytesMax) return size

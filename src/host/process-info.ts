@@ -9,6 +9,8 @@ export type ProcessInfo = {
   /** Name of the program, at most 15 characters. */
   readonly name: string
   readonly isFrozen: boolean
+  /** It was started apart from its parent (setsid), as daemons are. */
+  readonly isSessionLeader: boolean
   /** Clock ticks after boot: with the pid it names one process for ever. */
   readonly startTicks: number
   readonly arguments: readonly string[]
@@ -34,13 +36,14 @@ export function readProcess(pid: number): ProcessInfo | null {
   if (match?.[1] === undefined || match[3] === undefined) return null
   const state = match[2]
   if (state === 'Z' || state === 'X') return null
-  // Fields are counted from 4 here: the parent is the first, the start time the nineteenth.
+  // Fields are counted from 4 here: parent, group, session; the start time is the nineteenth.
   const fields = match[3].split(' ')
   return {
     pid,
     parentPid: Number(fields[0]),
     name: match[1],
     isFrozen: state === 'T' || state === 't',
+    isSessionLeader: Number(fields[2]) === pid,
     startTicks: Number(fields[18]),
     arguments: (read(`/proc/${String(pid)}/cmdline`) ?? '').split('\0').filter((one) => one !== ''),
     workingDirectory: readWorkingDirectory(pid),

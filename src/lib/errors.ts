@@ -79,3 +79,9 @@ export class PgherdError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** The same with the cause, where one is known. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof PgherdError) || error.because === undefined) return messageOf(error)
+  return `${error.message}: ${error.because}`
+}

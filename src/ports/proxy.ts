@@ -5,7 +5,8 @@ import type { NodeName } from '../core/names.ts'
 
 export type ProxyState =
   | { readonly kind: 'starting'; readonly detail: string }
-  | { readonly kind: 'running' }
+  /** `outdated`: why it does not run with its present configuration but with the one from before. */
+  | { readonly kind: 'running'; readonly outdated: string | null }
   | { readonly kind: 'failed'; readonly detail: string }
 
 /** The program did not do it, or did not answer by the deadline. Its health checks go on. */

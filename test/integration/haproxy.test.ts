@@ -162,6 +162,11 @@ async function startMortalProxy(): Promise<{ die(): void }> {
   return { die: () => void (isDead = true) }
 }
 
+const isUpToDate = (proxy: Proxy): boolean => {
+  const state = proxy.state()
+  return state.kind === 'running' && state.outdated === null
+}
+
 const pidOf = async () => Number(await readFile(path.join(directory, 'haproxy.pid'), 'utf8'))
 
 beforeEach(async () => {
@@ -397,18 +402,35 @@ describe('haproxy: the process', () => {
     const second = createHaproxy(systemClock, journal, optionsFor({ layout: changed }))
     proxies.push(second)
     second.start()
-    await eventually('it fails', () => second.state().kind === 'failed')
-    expect(isProcessAlive(pid)).toBe(true)
     // HAProxy itself tries for two seconds.
-    await systemClock.sleep(4000)
-    expect(isProcessAlive(pid)).toBe(true)
+    await eventually('it says that the old one stays', () => {
+      const state = second.state()
+      return state.kind === 'running' && (state.outdated ?? '').includes(String(taken))
+    })
+    expect(await pidOf()).toBe(pid)
+    expect(await whereTo('write')).toBe('pg-0')
+    await second.routeWrites(pg1, deadlineMs)
     await new Promise((resolve) => squatter.close(resolve))
-    await eventually('it runs', () => second.state().kind === 'running')
-    try {
-      await eventually('the old process ends', () => !isProcessAlive(pid))
-    } finally {
-      if (isProcessAlive(pid)) await endLasting(pid, 100)
-    }
+    await eventually('it is tried again', () => isUpToDate(second))
+    await eventually('the old process ends', () => !isProcessAlive(pid))
+    expect(logged.filter((line) => line.includes('keeps its former configuration'))).toHaveLength(1)
+  })
+
+  it('a process that was never recorded is found; one that hangs is replaced', async () => {
+    nodes[0].isPrimary = true
+    const first = await startMortalProxy()
+    const pid = await pidOf()
+    first.die()
+    await rm(path.join(directory, 'haproxy.pid'))
+    const second = await startMortalProxy()
+    expect(await pidOf()).toBe(pid)
+    second.die()
+    process.kill(pid, 'SIGSTOP')
+    const third = createHaproxy(systemClock, journal, optionsFor())
+    proxies.push(third)
+    third.start()
+    await eventually('another one runs', () => third.state().kind === 'running')
+    expect(isProcessAlive(pid)).toBe(false)
   })
 
   it('a taken port is named, and tried again until it is free', async () => {
@@ -491,7 +513,7 @@ describe('haproxy: without an agent', () => {
   const standalone = async (): Promise<void> => {
     const file = path.join(directory, 'alone.cfg')
     await writeFile(file, renderConfig(layout, { ...optionsFor(), stateFile: null }))
-    alone = await startHaproxy('haproxy', optionsFor({ configFile: file }), null)
+    alone = startHaproxy('haproxy', optionsFor(), file, null)
   }
   let alone: LastingProcess | null = null
   afterEach(async () => {

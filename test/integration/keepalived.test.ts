@@ -65,7 +65,10 @@ function startAgent(host: HostName, family: keyof typeof families, advertMs: num
   - { name: pg-0, role: data, host: "${addresses.one}" }
   - { name: one, role: balancer, host: "${addresses.one}" }
   - { name: two, role: balancer, host: "${addresses.two}" }
-balancer: { vip: "${addresses.vip}/${String(addresses.prefixLength)}", advertMs: ${String(advertMs)} }`,
+balancer:
+  vip: "${addresses.vip}/${String(addresses.prefixLength)}"
+  advertMs: ${String(advertMs)}
+  interface: eth0`,
     'test',
   )
   const folder = path.join(directory, host)
@@ -171,6 +174,7 @@ beforeEach(() => {
   children = []
   samples = []
   network = makeNetwork({
+    stranger: ['10.77.0.9/24'],
     one: [`${families.IPv4.one}/24`, `${families.IPv6.one}/64`],
     two: [`${families.IPv4.two}/24`, `${families.IPv6.two}/64`],
   })
@@ -259,6 +263,35 @@ describe.skipIf(hindrance !== null)('keepalived: two balancers', () => {
     console.log(`stop → moved after ${String(since(startedAtMs))} ms`)
     await eventually('nothing of it runs', () => keepalivedPids('one').length === 0)
     expect(overlapMs()).toBeLessThanOrEqual(20)
+  })
+
+  it('an address that a stranger has is not taken until it is free', async () => {
+    const stranger = network.namespaceOf('stranger')
+    ip('-n', stranger, 'address', 'add', '10.77.0.100/24', 'dev', 'eth0')
+    const agent = startAgent('one', 'IPv4', 250)
+    const failed = () => agent.states.at(-1)?.kind === 'failed'
+    await eventually('it says so', failed)
+    expect(JSON.stringify(agent.states.at(-1))).toMatch(
+      /10\.77\.0\.100 is in use already: [0-9a-f:]{17} answers/,
+    )
+    await agent.send('fit')
+    expect(keepalivedPids('one')).toEqual([])
+    ip('-n', stranger, 'address', 'del', '10.77.0.100/24', 'dev', 'eth0')
+    await eventually('then it is', () => isHere(agent))
+  })
+
+  it('an agent that was killed before it recorded its Keepalived → the next one finds it', async () => {
+    const first = startAgent('one', 'IPv4', 250)
+    await first.send('fit')
+    await eventually('the address is here', () => isHere(first))
+    const before = keepalivedPids('one')
+    signalProcess(insidePid(first), 'SIGKILL')
+    rmSync(path.join(directory, 'one', 'keepalived.pid'))
+    const next = startAgent('one', 'IPv4', 250)
+    await eventually('it is known to the next agent', () => isHere(next))
+    expect(keepalivedPids('one')).toEqual(before)
+    next.child.stdin!.write('stop\n')
+    await eventually('nothing of it runs', () => keepalivedPids('one').length === 0)
   })
 
   it.each(['parent', 'vrrp', 'both'] as const)(

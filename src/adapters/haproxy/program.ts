@@ -77,13 +77,15 @@ export type HaproxyFiles = LastingFiles & { readonly socketPath: string }
 
 /**
  * Starts a process that outlives this one.
+ * @param configFile what it reads; its path begins with that of `files.configFile`
  * @param oldPid a process to take the listening sockets over from; it ends when its sessions have ended
  */
 export function startHaproxy(
   binary: string,
   files: HaproxyFiles,
+  configFile: string,
   oldPid: number | null,
-): Promise<LastingProcess> {
+): LastingProcess {
   const takeOver = oldPid === null ? [] : ['-x', files.socketPath, '-sf', String(oldPid)]
-  return startLasting(binary, ['-db', '-f', files.configFile, ...takeOver], files)
+  return startLasting(binary, ['-db', '-f', configFile, ...takeOver], files)
 }

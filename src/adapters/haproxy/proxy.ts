@@ -1,35 +1,24 @@
 // Keeps one HAProxy running with the rendered configuration and passes routing decisions to it.
 
-import { rm } from 'node:fs/promises'
 import { dataNodesOf } from '../../core/cluster-layout.ts'
-import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
-import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
 import { keepRunning } from '../../host/keep-running.ts'
 import type { KeptProgram } from '../../host/keep-running.ts'
-import { adoptLasting, endLasting, findLasting } from '../../host/lasting-process.ts'
-import type { LastingProcess } from '../../host/lasting-process.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import { ProxyError } from '../../ports/proxy.ts'
 import type { Proxy, ProxyState } from '../../ports/proxy.ts'
-import { firstAlert, startHaproxy, validateConfig } from './program.ts'
-import type { HaproxyFiles } from './program.ts'
-import { renderClosedState, renderConfig, writeProxy } from './render.ts'
-import type { HaproxySettings } from './render.ts'
+import { endServing, ensureServing, replaceServing } from './process.ts'
+import type { HaproxyProcessOptions, ServingProcess } from './process.ts'
+import { firstAlert } from './program.ts'
+import { writeProxy } from './render.ts'
 import { parseServersState, sendCommand } from './runtime-api.ts'
 
-export type HaproxyOptions = HaproxyFiles &
-  HaproxySettings & {
-    /** Name or path of the program. */
-    readonly binary: string
-    readonly layout: ClusterLayout
-    readonly stateFile: string
-  }
+export type HaproxyOptions = HaproxyProcessOptions
 
 const lookPeriodMs = 250
-const answerDeadlineMs = 1000
-const stopGraceMs = 2000
+/** How often a configuration that was not taken is tried again: whatever was in its way may be gone. */
+const looksPerRetry = 40
 
 /** The proxy of one balancer node. */
 export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOptions): Proxy {
@@ -60,21 +49,37 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
     return nodes.filter((node) => usable.some((each) => each.server === node))
   }
 
+  let serving: ServingProcess | null = null
+
+  /** Another process serves, or the same one with another configuration. */
+  const follow = (next: ServingProcess): void => {
+    if (next.outdated !== null && next.outdated !== serving?.outdated) {
+      journal.log('error', `HAProxy keeps its former configuration: ${next.outdated}`)
+    }
+    serving = next
+    state = { kind: 'running', outdated: next.outdated }
+    for (const listener of startedListeners) listener()
+  }
+
   const program: KeptProgram = {
     name: 'HAProxy',
     logFile: options.logFile,
     lookPeriodMs,
     begin: async () => {
-      const running = await ensureRunning(options)
-      await untilAnswering(clock, options.socketPath, running)
-      return running
+      const next = await ensureServing(clock, options)
+      follow(next)
+      return next.process
     },
-    onLook: (count) => {
-      if (count > 0) return
-      state = { kind: 'running' }
-      for (const listener of startedListeners) listener()
+    onLook: async (count) => {
+      if (serving === null || serving.outdated === null) return null
+      if (count === 0 || count % looksPerRetry !== 0) return null
+      const before = serving.process
+      const next = await replaceServing(clock, options, before)
+      if (next.process !== before) follow(next)
+      return next.process
     },
     onNotRunning: (next) => {
+      serving = null
       state = next
     },
     complaintIn: firstAlert,
@@ -94,52 +99,7 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
     stop: async () => {
       stopping.abort()
       await keeping
-      const pid = await findLasting(options)
-      if (pid !== null) await endLasting(pid, stopGraceMs)
-      for (const file of [options.pidFile, options.socketPath]) await rm(file, { force: true })
+      await endServing(options)
     },
   }
-}
-
-/** Takes over the running process, replaces it when its configuration is old, or starts one. */
-async function ensureRunning(options: HaproxyOptions): Promise<LastingProcess> {
-  const config = renderConfig(options.layout, options)
-  const pid = await findLasting(options)
-  const isCurrent = (await readFileIfPresent(options.configFile)) === config
-  if (pid !== null && isCurrent) return adoptLasting(pid)
-  if (pid === null) {
-    await writeFileAtomic(options.stateFile, renderClosedState(options.layout), { mode: 0o640 })
-  } else {
-    const states = await sendCommand(options.socketPath, 'show servers state', answerDeadlineMs)
-    await writeFileAtomic(options.stateFile, `${states}\n`, { mode: 0o640 })
-  }
-  const draft = `${options.configFile}.draft`
-  await writeFileAtomic(draft, config, { mode: 0o600 })
-  try {
-    await validateConfig(options.binary, draft)
-    await writeFileAtomic(options.configFile, config, { mode: 0o600 })
-  } finally {
-    await rm(draft, { force: true })
-  }
-  return startHaproxy(options.binary, options, pid)
-}
-
-/** @throws Error when the process ends instead, or stays silent */
-async function untilAnswering(
-  clock: Clock,
-  socketPath: string,
-  running: LastingProcess,
-): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if (running.ended.aborted) throw new Error(`it ended at once (${String(running.ended.reason)})`)
-    try {
-      const answer = await sendCommand(socketPath, 'show info', answerDeadlineMs)
-      // During a reload the old process may still answer on the same path.
-      if (answer.includes(`\nPid: ${String(running.pid)}\n`)) return
-    } catch (error) {
-      if (!(error instanceof ProxyError)) throw error
-    }
-    await clock.sleep(20)
-  }
-  throw new Error('it does not answer on its socket')
 }

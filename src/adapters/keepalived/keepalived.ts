@@ -8,7 +8,14 @@ import type { NodeName } from '../../core/names.ts'
 import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
 import { keepRunning } from '../../host/keep-running.ts'
 import type { KeptProgram } from '../../host/keep-running.ts'
-import { adoptLasting, endLasting, findLasting, startLasting } from '../../host/lasting-process.ts'
+import {
+  adoptLasting,
+  endLasting,
+  findLasting,
+  findRecorded,
+  recordLasting,
+  startLasting,
+} from '../../host/lasting-process.ts'
 import type { LastingFiles, LastingProcess } from '../../host/lasting-process.ts'
 import { isProcessFrozen, signalProcess } from '../../host/process-table.ts'
 import { assert } from '../../lib/assert.ts'
@@ -16,7 +23,13 @@ import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { Vip, VipState } from '../../ports/vip.ts'
-import { describeInterfaces, isAddressHere, observeAddresses, removeVip } from './addresses.ts'
+import {
+  describeInterfaces,
+  interfaceOf,
+  isAddressHere,
+  observeAddresses,
+  removeVip,
+} from './addresses.ts'
 import { foreignOwnerOf } from './foreign-owner.ts'
 import { renderCheckScript } from './check-script.ts'
 import { firstComplaint, validateConfig } from './program.ts'
@@ -104,6 +117,7 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
       // A change between its first reading of the file and its watching it has escaped Keepalived.
       if (count % looksPerReminder === 0) await tellFitness()
       await endFrozen()
+      return null
     },
     onEnd: release,
     onNotRunning: change,
@@ -167,13 +181,15 @@ async function ensureRunning(
     ...['--dont-fork', '--log-console', '--no-syslog', '--vrrp', '--use-file', configFile],
     ...['--pid', ownPidFile, '--vrrp_pid', vrrpPidFile],
   ]
-  return startLasting(options.binary, parameters, options)
+  const running = startLasting(options.binary, parameters, options)
+  await recordLasting(options, running.pid)
+  return running
 }
 
 /** The parent and the process that speaks VRRP. */
 async function processesOf(options: KeepalivedOptions): Promise<readonly number[]> {
   const { configFile, pidFile, vrrpPidFile } = options
-  const found = [pidFile, vrrpPidFile].map((each) => findLasting({ pidFile: each, configFile }))
+  const found = [pidFile, vrrpPidFile].map((each) => findRecorded({ pidFile: each, configFile }))
   return (await Promise.all(found)).filter((pid) => pid !== null)
 }
 
@@ -215,7 +231,9 @@ async function assertUnclaimed(
   { node, addresses }: Parameters<typeof renderConfig>[1],
 ): Promise<void> {
   // On an interface of its own the others show another link-layer address than at their own address.
-  if (Object.values(vip.interfaces).some((name) => name !== null)) return
+  const ownInterface = interfaceOf(addresses.get(node) ?? '')
+  const named = Object.values(vip.interfaces).filter((name) => name !== null)
+  if (named.some((name) => name !== ownInterface)) return
   const partners = [...addresses].filter(([name]) => name !== node).map(([, each]) => each)
   const owner = await foreignOwnerOf(vip.address, partners)
   if (owner === null) return

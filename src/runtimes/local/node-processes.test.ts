@@ -15,6 +15,7 @@ function info(pid: number, changes: Partial<ProcessInfo>): ProcessInfo {
     parentPid: 1,
     name: 'node',
     isFrozen: false,
+    isSessionLeader: false,
     startTicks: 1,
     arguments: [],
     workingDirectory: '/',
