@@ -36,7 +36,10 @@ export function readDeployment(
     return kind === null ? [] : [{ ...file, kind }]
   })
   const ofKind = (kind: FileKind) => recognised.filter((file) => file.kind === kind)
-  const keepalived = ofKind('keepalived').map(parseKeepalived)
+  const everyKeepalived = ofKind('keepalived').map((file, _, all) => parseKeepalived(file, all))
+  const parts = new Set(everyKeepalived.flatMap(({ included }) => included))
+  // What another file includes is no balancer of its own.
+  const keepalived = everyKeepalived.filter(({ file }) => !parts.has(file))
   const env = ofKind('env').map(parseEnv)
   const compose = ofKind('compose').map((file) => parseCompose(file, env))
   return {
