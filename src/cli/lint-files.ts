@@ -169,6 +169,7 @@ function nothingFound(paths: readonly string[]): PgherdError {
 function reasonOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file or folder'
+  if (code === 'ELOOP') return 'its symbolic links lead in a circle'
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied'
   return typeof code === 'string' ? code : String(error)
 }

@@ -99,7 +99,12 @@ export function namesOf(service: ComposeService): readonly string[] {
 }
 
 /** Where the images keep the database; paths below are inside the data directory or its volume. */
-export const dataFolders = ['/bitnami/postgresql', '/var/lib/postgresql', '/var/lib/pgsql'] as const
+export const dataFolders = [
+  '/bitnami/postgresql',
+  '/var/lib/postgresql',
+  '/var/lib/pgsql',
+  '/home/postgres/pgdata',
+] as const
 
 /** Whether `path` is one of `folders` or lies below it. */
 export function isBelow(path: string, folders: readonly string[]): boolean {
