@@ -37,9 +37,12 @@ export function readDeployment(
   })
   const ofKind = (kind: FileKind) => recognised.filter((file) => file.kind === kind)
   const everyKeepalived = ofKind('keepalived').map((file, _, all) => parseKeepalived(file, all))
-  const parts = new Set(everyKeepalived.flatMap(({ included }) => included))
-  // What another file includes is no balancer of its own.
-  const keepalived = everyKeepalived.filter(({ file }) => !parts.has(file))
+  // What another file includes is no balancer of its own, unless each includes the other.
+  const keepalived = everyKeepalived.filter(({ file, included }) =>
+    everyKeepalived.every(
+      (other) => !other.included.includes(file) || included.includes(other.file),
+    ),
+  )
   const env = ofKind('env').map(parseEnv)
   const compose = ofKind('compose').map((file) => parseCompose(file, env))
   return {

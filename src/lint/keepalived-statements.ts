@@ -21,7 +21,7 @@ export type KeepalivedReading = {
   /** Every file that an include may mean. */
   readonly files: readonly LintFile[]
   readonly problems: ReadProblem[]
-  /** Files that were read because another one includes them. */
+  /** Files that were read, the first one among them. */
   readonly included: Set<string>
   readonly variables: Map<string, string>
 }
@@ -60,9 +60,6 @@ function withoutCondition(words: readonly string[], opensBlock: boolean): readon
   return [first, ...(opensBlock ? values : values.map(() => `«${condition}»`))]
 }
 
-/** Includes are followed this deep, for a file may include itself. */
-const depthMax = 4
-
 function includedBy(file: LintFile, pattern: string, files: readonly LintFile[]): LintFile[] {
   // A copy of that folder stands for the folder of the host.
   const wanted = joinPath(folderOf(file.path), pattern.replace(/^\/etc\/keepalived\//, ''))
@@ -72,7 +69,7 @@ function includedBy(file: LintFile, pattern: string, files: readonly LintFile[])
       .replaceAll(/\*+/g, '[^/]*')
       .replaceAll('?', '[^/]')}$`,
   )
-  return files.filter(({ path }) => path !== file.path && regExp.test(path))
+  return files.filter(({ path }) => regExp.test(path))
 }
 
 type Open = { words: readonly string[]; place: Place; children: KeepalivedStatement[] }
@@ -81,8 +78,8 @@ type Open = { words: readonly string[]; place: Place; children: KeepalivedStatem
 export function readStatements(
   file: LintFile,
   reading: KeepalivedReading,
-  depth = 0,
 ): readonly KeepalivedStatement[] {
+  reading.included.add(file.path)
   const root: Open = { words: [], place: { file: file.path, line: 1 }, children: [] }
   const stack: Open[] = [root]
   const parentOf = () => stack.at(-1) ?? root
@@ -91,12 +88,11 @@ export function readStatements(
     const others = /^include[a-z]?$/.test(words[0] ?? '')
       ? includedBy(file, words[1] ?? '', reading.files)
       : []
-    if (others.length === 0 || depth >= depthMax)
+    if (others.length === 0)
       parentOf().children.push({ words: withoutCondition(words, false), place, children: [] })
-    for (const other of depth >= depthMax ? [] : others) {
-      reading.included.add(other.path)
-      parentOf().children.push(...readStatements(other, reading, depth + 1))
-    }
+    // Each is read once, for files may include each other.
+    for (const other of others.filter(({ path }) => !reading.included.has(path)))
+      parentOf().children.push(...readStatements(other, reading))
   }
   for (const [index, text] of linesOf(file.text).entries()) {
     const place = { file: file.path, line: index + 1 }

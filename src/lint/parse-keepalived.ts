@@ -60,7 +60,7 @@ export type KeepalivedFile = {
   readonly scripts: readonly VrrpScript[]
   /** Those of no file that was given. */
   readonly includes: readonly Value<string>[]
-  /** Files that were read as parts of this one. */
+  /** Itself, and files that were read as parts of it. */
   readonly included: readonly string[]
   /** Whether it spreads connections itself, without HAProxy. */
   readonly hasVirtualServers: boolean

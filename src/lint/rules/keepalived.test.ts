@@ -293,6 +293,13 @@ describe('includes', () => {
     expect(placesOf('L216', parts('lb1', 110))).toEqual([])
     expect(placesOf('L221', parts('lb1', 110))).toEqual([])
   })
+  test('files that include each other are read all the same', () => {
+    const files = {
+      'a.conf': 'include b.conf\nvrrp_instance a {\n}\n',
+      'b.conf': 'include a.conf\nvrrp_instance b {\n}\n',
+    }
+    expect(placesOf('L214', files)).toEqual(['a.conf:2', 'a.conf:2', 'b.conf:2', 'b.conf:2'])
+  })
   test('faults stand at the line of the part', () => {
     const files = { ...parts('lb1', 100), ...parts('lb2', 100) }
     expect(placesOf('L206', files)).toEqual(['lb2/conf.d/2-write.conf:5'])
