@@ -135,14 +135,18 @@ async function likelyFiles(folder: string, complain: Complain): Promise<readonly
       if (entry.isDirectory()) {
         const isSkipped = isDatabase || skippedFolders.has(entry.name) || depth >= depthMax
         if (!isSkipped) await search(file, depth + 1)
-      } else if (isLikelyName(file) && (entry.isFile() || (await isLinkToFile(file))))
+      } else if (isLikelyName(file) && (entry.isFile() || (await isLinkToFile(file, complain))))
         found.push(file)
     }
   }
 }
 
-async function isLinkToFile(file: string): Promise<boolean> {
-  const stats = await stat(file).catch(() => null)
+async function isLinkToFile(file: string, complain: Complain): Promise<boolean> {
+  const stats = await stat(file).catch((error: unknown) => {
+    const isOurs = recogniseKind({ path: file, text: '' }) !== null
+    if (isOurs) complain(file, `it cannot be read: ${reasonOf(error)}`)
+    return null
+  })
   return stats?.isFile() === true
 }
 
@@ -169,6 +173,7 @@ function nothingFound(paths: readonly string[]): PgherdError {
 function reasonOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file or folder'
+  if (code === 'ELOOP') return 'its symbolic links lead in a circle'
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied'
   return typeof code === 'string' ? code : String(error)
 }

@@ -1,6 +1,6 @@
 // Whole command lines against doubles: what they print where, and the exit code.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -555,6 +555,17 @@ describe('lint', () => {
     expect(stdout).toContain('larger than 1 MB')
     expect(stdout).toContain('this line is no KEY=value')
     expect(stdout).toContain('it is no text')
+  })
+  test('links that lead nowhere, or in a circle, are told', async () => {
+    const folder = mkdtempSync(path.join(scratch, 'lint-'))
+    symlinkSync('haproxy.cfg', path.join(folder, 'haproxy.cfg'))
+    symlinkSync('/nowhere/at/all', path.join(folder, 'keepalived.conf'))
+    symlinkSync('/nowhere/at/all', path.join(folder, 'other.conf'))
+    const { exitCode, stdout } = await pgherd(`lint ${folder}`)
+    expect(exitCode).toBe(3)
+    expect(stdout).toContain('its symbolic links lead in a circle')
+    expect(stdout).toContain('there is no such file or folder')
+    expect(stdout).toContain('2 errors in 2 files')
   })
 })
 

@@ -36,7 +36,13 @@ export function readDeployment(
     return kind === null ? [] : [{ ...file, kind }]
   })
   const ofKind = (kind: FileKind) => recognised.filter((file) => file.kind === kind)
-  const keepalived = ofKind('keepalived').map(parseKeepalived)
+  const everyKeepalived = ofKind('keepalived').map((file, _, all) => parseKeepalived(file, all))
+  // What another file includes is no balancer of its own, unless each includes the other.
+  const keepalived = everyKeepalived.filter(({ file, included }) =>
+    everyKeepalived.every(
+      (other) => !other.included.includes(file) || included.includes(other.file),
+    ),
+  )
   const env = ofKind('env').map(parseEnv)
   const compose = ofKind('compose').map((file) => parseCompose(file, env))
   return {
@@ -96,7 +102,12 @@ export function namesOf(service: ComposeService): readonly string[] {
 }
 
 /** Where the images keep the database; paths below are inside the data directory or its volume. */
-export const dataFolders = ['/bitnami/postgresql', '/var/lib/postgresql', '/var/lib/pgsql'] as const
+export const dataFolders = [
+  '/bitnami/postgresql',
+  '/var/lib/postgresql',
+  '/var/lib/pgsql',
+  '/home/postgres/pgdata',
+] as const
 
 /** Whether `path` is one of `folders` or lies below it. */
 export function isBelow(path: string, folders: readonly string[]): boolean {

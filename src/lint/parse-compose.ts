@@ -63,7 +63,12 @@ export type ComposeService = {
   readonly networkMode: string | null
 }
 
-export type MissingVariable = { readonly name: string; readonly place: Place }
+export type MissingVariable = {
+  readonly name: string
+  /** Perhaps nobody meant a variable: the dollar sign may be part of a password. */
+  readonly isDoubtful: boolean
+  readonly place: Place
+}
 
 export type ComposeFile = {
   readonly file: string
@@ -85,7 +90,8 @@ export function parseCompose(file: LintFile, envFiles: readonly EnvFile[]): Comp
   const own = envFiles.find((one) => one.file === beside)
   const variables = new Map((own?.entries ?? []).map(({ key, value }) => [key, value]))
   const reading: Reading = { file: file.path, variables, envFiles }
-  const services = root?.get('services') ?? null
+  // Of a file that is broken somewhere nobody knows what belongs where.
+  const services = problems.length > 0 ? null : (root?.get('services') ?? null)
   return {
     file: file.path,
     services: (services?.entries() ?? []).map((entry) =>
@@ -101,14 +107,22 @@ function missingVariablesOf(
   file: LintFile,
   variables: ReadonlyMap<string, string>,
 ): readonly MissingVariable[] {
-  const found = new Map<string, Place>()
+  const found = new Map<string, MissingVariable>()
   for (const [index, line] of linesOf(file.text).entries()) {
     const text = line.replace(/^\s*#.*$|\s#.*$/, '')
     for (const name of interpolate(text, variables).missing) {
-      if (!found.has(name)) found.set(name, { file: file.path, line: index + 1 })
+      const place = { file: file.path, line: index + 1 }
+      if (!found.has(name))
+        found.set(name, { name, isDoubtful: !isMeantAsVariable(text, name), place })
     }
   }
-  return [...found].map(([name, place]) => ({ name, place }))
+  return [...found.values()]
+}
+
+/** In braces, or in upper case and not in the middle of a word. */
+function isMeantAsVariable(line: string, name: string): boolean {
+  const isPlain = new RegExp(`(^|[\\s"'=:/,[])\\$${name}(?!\\w)`).test(line)
+  return line.includes(`\${${name}`) || (isPlain && /^[A-Z][A-Z0-9_]*$/.test(name))
 }
 
 /** `extends` of the same file is followed this deep. */
@@ -138,6 +152,10 @@ function readService(reading: Reading, entry: Entry, layers: readonly YamlNode[]
     return { value: interpolate(value, reading.variables).value, place: placeOf(reading, from) }
   }
   const deploy = node('deploy')
+  const mounts = [
+    ...all('volumes').flatMap((one) => readMount(reading, one)),
+    ...layers.flatMap((one) => readTmpfs(reading, one.get('tmpfs'))),
+  ]
   return {
     name: entry.key,
     place: { file: reading.file, line: entry.line },
@@ -150,18 +168,27 @@ function readService(reading: Reading, entry: Entry, layers: readonly YamlNode[]
     ),
     environment: readEnvironment(reading, layers),
     ports: all('ports').flatMap((one) => readPort(reading, one)),
-    mounts: [
-      ...all('volumes').flatMap((one) => readMount(reading, one)),
-      ...layers.flatMap((one) => readTmpfs(reading, one.get('tmpfs'))),
-    ],
+    mounts,
     restart: text(node('restart')),
     hasRestartPolicy: (deploy?.get('restart_policy') ?? null) !== null,
     hasPlacement: (deploy?.get('placement') ?? null) !== null,
     stopGracePeriod: text(node('stop_grace_period')),
-    hasSharedMemorySize: node('shm_size') !== null || node('ipc') !== null,
-    hasHealthcheck: node('healthcheck') !== null,
+    hasSharedMemorySize:
+      // Swarm knows no shm_size; a tmpfs in its place is what people take there.
+      node('shm_size') !== null || node('ipc') !== null || mounts.some(isSharedMemory),
+    hasHealthcheck: isHealthcheck(node('healthcheck')),
     networkMode: text(node('network_mode'))?.value ?? null,
   }
+}
+
+function isSharedMemory({ target }: Mount): boolean {
+  return target === '/dev/shm'
+}
+
+function isHealthcheck(node: YamlNode | null): boolean {
+  const test = node?.get('test') ?? null
+  const isNone = [test?.text(), test?.items()[0]?.text()].includes('NONE')
+  return node !== null && node.get('disable')?.text() !== 'true' && !isNone
 }
 
 function placeOf(reading: Reading, node: YamlNode): Place {

@@ -17,22 +17,44 @@ export type EnvFile = {
   readonly problems: readonly ReadProblem[]
 }
 
+/** A value in quotes goes on over at most so many lines: keys and certificates are shorter. */
+const valueLinesMax = 200
+
+const assignment = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:](.*)$/
+
 export function parseEnv(file: LintFile): EnvFile {
   const entries: EnvEntry[] = []
   const problems: ReadProblem[] = []
-  for (const [index, line] of linesOf(file.text).entries()) {
+  const lines = linesOf(file.text)
+  let next = 0
+  for (const [index, line] of lines.entries()) {
     const text = line.trim()
-    if (text === '' || text.startsWith('#')) continue
+    if (index < next || text === '' || text.startsWith('#')) continue
     const place = { file: file.path, line: index + 1 }
-    const match = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:](.*)$/.exec(line)
+    const match = assignment.exec(line)
     if (match !== null) {
-      const [, key = '', raw = ''] = match
+      const [, key = '', first = ''] = match
+      const more = linesThatGoOn(first, lines, index + 1)
+      next = index + 1 + more.length
+      const raw = [first, ...more].join('\n')
       entries.push({ key, value: valueOf(raw), raw, place })
     } else if (!/^(?:export\s+)?[A-Za-z_][\w.-]*$/.test(text)) {
       problems.push({ place, message: 'this line is no KEY=value' })
     }
   }
   return { file: file.path, entries, problems }
+}
+
+/** The lines that belong to a value whose quote is closed later, and before anything else is set. */
+function linesThatGoOn(first: string, lines: readonly string[], from: number): readonly string[] {
+  const [quote = ''] = first.trim()
+  const isOpened = /^\s*("(?:[^"\\]|\\.)*|'[^']*)$/.test(first)
+  if (!isOpened) return []
+  const following = lines.slice(from, from + valueLinesMax)
+  const end = following.findIndex((line) => line.includes(quote))
+  const more = following.slice(0, end + 1)
+  const isWhole = more.at(-1)?.trimEnd().endsWith(quote) === true
+  return isWhole && !more.some((line) => assignment.test(line)) ? more : []
 }
 
 /** Without quotes around it, without a comment after it. */

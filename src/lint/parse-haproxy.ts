@@ -59,11 +59,14 @@ export function parseHaproxy(file: LintFile): HaproxyFile {
   let latest: Section | null = null
   for (const section of sections) {
     const parent = section.words[section.words.indexOf('from') + 1]
-    const base = (section.words.includes('from') ? namedDefaults.get(parent ?? '') : null) ?? latest
+    const named = section.words.includes('from') ? namedDefaults.get(parent ?? '') : undefined
+    const base: Section | null = named ?? latest
     const { kind } = section
     if (kind === 'defaults') {
-      latest = section
-      namedDefaults.set(section.words[1] ?? '', section)
+      // Defaults start from those that they name, and from nothing when they name none.
+      const directives: HaproxyDirective[] = [...(named?.directives ?? []), ...section.directives]
+      latest = { ...section, directives }
+      namedDefaults.set(section.words[1] ?? '', latest)
     } else if (kind === 'listen' || kind === 'frontend' || kind === 'backend') {
       proxies.push(readProxy(kind, section, base))
     }

@@ -1,13 +1,11 @@
 // Reads keepalived.conf into VRRP instances and what they track. It judges nothing and never throws.
 
-import { type LintFile, type Place, type ReadProblem, linesOf, parseCount } from './source-text.ts'
-
-export type KeepalivedStatement = {
-  readonly words: readonly string[]
-  readonly place: Place
-  /** Empty for a statement without a block. */
-  readonly children: readonly KeepalivedStatement[]
-}
+import {
+  type KeepalivedReading,
+  type KeepalivedStatement,
+  readStatements,
+} from './keepalived-statements.ts'
+import { type LintFile, type Place, type ReadProblem, isOpen, parseCount } from './source-text.ts'
 
 export type Tracker = {
   readonly kind: 'script' | 'process' | 'file'
@@ -31,15 +29,18 @@ export type VrrpScript = {
 
 export type Value<T> = { readonly value: T; readonly place: Place }
 
+/** Null: a template or a variable fills it in. */
+export type Count = Value<number | null>
+
 export type VrrpInstance = {
   readonly name: string
   readonly place: Place
   readonly state: Value<string> | null
   readonly interface: Value<string> | null
-  readonly routerId: Value<number> | null
-  readonly priority: Value<number>
+  readonly routerId: Count | null
+  readonly priority: Count
   /** Seconds. */
-  readonly advertS: Value<number>
+  readonly advertS: Count
   readonly nopreempt: Place | null
   readonly authType: Value<string> | null
   readonly authPass: Value<string> | null
@@ -48,6 +49,8 @@ export type VrrpInstance = {
   readonly unicastSource: Value<string> | null
   readonly unicastPeers: readonly Value<string>[]
   readonly trackers: readonly Tracker[]
+  /** Its own trackers or those of an instance that moves together with it. */
+  readonly isWatched: boolean
   readonly version: 2 | 3
 }
 
@@ -55,7 +58,12 @@ export type KeepalivedFile = {
   readonly file: string
   readonly instances: readonly VrrpInstance[]
   readonly scripts: readonly VrrpScript[]
+  /** Those of no file that was given. */
   readonly includes: readonly Value<string>[]
+  /** Itself, and files that were read as parts of it. */
+  readonly included: readonly string[]
+  /** Whether it spreads connections itself, without HAProxy. */
+  readonly hasVirtualServers: boolean
   /** Where strict conformity to the protocol is switched on. */
   readonly strict: Place | null
   readonly problems: readonly ReadProblem[]
@@ -65,9 +73,15 @@ export type KeepalivedFile = {
 const priorityDefault = 100
 const advertDefaultS = 1
 
-export function parseKeepalived(file: LintFile): KeepalivedFile {
-  const problems: ReadProblem[] = []
-  const top = readStatements(file, problems)
+/** @param files where included ones are looked for */
+export function parseKeepalived(file: LintFile, files: readonly LintFile[] = []): KeepalivedFile {
+  const reading: KeepalivedReading = {
+    files,
+    problems: [],
+    included: new Set(),
+    variables: new Map(),
+  }
+  const top = readStatements(file, reading)
   const global = childrenOf(top, 'global_defs')
   const version = childOf(global, 'vrrp_version')?.words[1] === '3' ? 3 : 2
   return {
@@ -79,65 +93,11 @@ export function parseKeepalived(file: LintFile): KeepalivedFile {
     includes: top
       .filter(({ words }) => /^include[a-z]?$/.test(words[0] ?? ''))
       .map(({ words, place }) => ({ value: words[1] ?? '', place })),
+    included: [...reading.included],
+    hasVirtualServers: top.some(({ words }) => words[0] === 'virtual_server'),
     strict: childOf(global, 'vrrp_strict')?.place ?? null,
-    problems,
+    problems: reading.problems,
   }
-}
-
-type Token = { readonly text: string; readonly isBrace: boolean }
-
-/** Words, quoted texts and braces of a line; `!` and `#` start a comment. */
-function tokensOf(line: string): readonly Token[] {
-  const tokens: Token[] = []
-  for (const [text, double, single] of line.matchAll(
-    /"([^"]*)"?|'([^']*)'?|[!#].*$|[{}]|[^\s"'!#{}]+/g,
-  )) {
-    if (/^[!#]/.test(text)) break
-    tokens.push({ text: double ?? single ?? text, isBrace: text === '{' || text === '}' })
-  }
-  return tokens
-}
-
-type Open = { words: string[]; place: Place; children: KeepalivedStatement[] }
-
-function readStatements(file: LintFile, problems: ReadProblem[]): readonly KeepalivedStatement[] {
-  const root: Open = { words: [], place: { file: file.path, line: 1 }, children: [] }
-  const stack: Open[] = [root]
-  const parentOf = () => stack.at(-1) ?? root
-  for (const [index, text] of linesOf(file.text).entries()) {
-    const place = { file: file.path, line: index + 1 }
-    let words: string[] = []
-    const finish = () => {
-      if (words.length > 0) parentOf().children.push({ words, place, children: [] })
-      words = []
-    }
-    for (const token of tokensOf(text)) {
-      if (!token.isBrace) words.push(token.text)
-      else if (token.text === '{') {
-        // A brace on a line of its own belongs to the statement before it.
-        const before = words.length === 0 ? parentOf().children.pop() : undefined
-        const opened: Open = {
-          words: before === undefined ? words : [...before.words],
-          place: before?.place ?? place,
-          children: [],
-        }
-        parentOf().children.push(opened)
-        stack.push(opened)
-        words = []
-      } else {
-        finish()
-        if (stack.length > 1) stack.pop()
-        else problems.push({ place, message: 'a block is closed that was never opened' })
-      }
-    }
-    finish()
-  }
-  const [, unclosed] = stack
-  if (unclosed !== undefined) {
-    const name = unclosed.words.join(' ')
-    problems.push({ place: unclosed.place, message: `the block "${name}" is never closed` })
-  }
-  return root.children
 }
 
 function childOf(
@@ -177,31 +137,42 @@ function readInstance(
     const value = found?.words[1]
     return found === undefined || value === undefined ? null : { value, place: found.place }
   }
-  const count = (key: string): Value<number> | null => {
+  const count = (key: string): Count | null => {
     const found = text(children, key)
-    const value = Number(found?.value)
-    return found === null || Number.isNaN(value) ? null : { value, place: found.place }
+    if (found === null) return null
+    const value = isOpen(found.value) ? null : Number(found.value)
+    return Number.isNaN(value) ? null : { value, place: found.place }
   }
-  const global = childrenOf(top, 'global_defs')
   const ownVersion = childOf(children, 'version')?.words[1]
   const authentication = childrenOf(children, 'authentication')
-  const common = text(global, 'default_interface')
+  const addresses = childrenOf(children, 'virtual_ipaddress').map(firstWord).map(withoutPrefix)
+  // Version 2 has no IPv6.
+  const isVersion6 = addresses.length > 0 && addresses.every(({ value }) => value.includes(':'))
+  const trackers = trackersOf(name, children, top)
   return {
     name,
     place,
     state: text(children, 'state'),
-    interface: text(children, 'interface') ?? common,
+    interface: text(children, 'interface'),
     routerId: count('virtual_router_id'),
     priority: count('priority') ?? { value: priorityDefault, place },
     advertS: count('advert_int') ?? { value: advertDefaultS, place },
     nopreempt: childOf(children, 'nopreempt')?.place ?? null,
     authType: text(authentication, 'auth_type'),
     authPass: text(authentication, 'auth_pass'),
-    addresses: childrenOf(children, 'virtual_ipaddress').map(firstWord).map(withoutPrefix),
+    addresses,
     unicastSource: text(children, 'unicast_src_ip'),
     unicastPeers: childrenOf(children, 'unicast_peer').map(firstWord),
-    trackers: trackersOf(name, children, top),
-    version: ownVersion === '2' ? 2 : ownVersion === '3' ? 3 : version,
+    trackers,
+    isWatched:
+      trackers.length > 0 ||
+      top.some(
+        (other) =>
+          other.words[0] === 'vrrp_instance' &&
+          (groupOf(name, top)?.includes(other.words[1] ?? '') ?? false) &&
+          trackerForms.some(({ block }) => childrenOf(other.children, block).length > 0),
+      ),
+    version: isVersion6 ? 3 : ownVersion === '2' ? 2 : ownVersion === '3' ? 3 : version,
   }
 }
 
@@ -239,16 +210,25 @@ const trackerForms: readonly TrackerForm[] = [
   },
 ]
 
+function isGroupWith(instance: string) {
+  return ({ words, children }: KeepalivedStatement) =>
+    words[0] === 'vrrp_sync_group' &&
+    childrenOf(children, 'group').some((member) => member.words.includes(instance))
+}
+
+/** The names of those that move together with an instance, itself among them; null: it moves alone. */
+function groupOf(instance: string, top: readonly KeepalivedStatement[]): readonly string[] | null {
+  const group = top.find(isGroupWith(instance))
+  if (group === undefined) return null
+  return childrenOf(group.children, 'group').flatMap(({ words }) => words)
+}
+
 function trackersOf(
   instance: string,
   children: readonly KeepalivedStatement[],
   top: readonly KeepalivedStatement[],
 ): readonly Tracker[] {
-  const group = top.find(
-    ({ words, children: inside }) =>
-      words[0] === 'vrrp_sync_group' &&
-      childrenOf(inside, 'group').some((member) => member.words.includes(instance)),
-  )
+  const group = top.find(isGroupWith(instance))
   return trackerForms.flatMap((form) =>
     [...childrenOf(children, form.block), ...childrenOf(group?.children ?? [], form.block)].map(
       (entry) => readTracker(form, entry, top, group !== undefined),

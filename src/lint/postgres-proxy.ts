@@ -94,6 +94,17 @@ function isForReads(back: HaproxyProxy, names: readonly string[]): boolean {
   return names.some((name) => readWords.test(name) && !writeWords.test(name))
 }
 
+/** Whether names say that writes go there, and the check finds only standbys. */
+export function asksForStandbys({ name, back, fronts }: PostgresProxy): boolean {
+  const names = [name, ...fronts.map((front) => front.name)]
+  const isNamedForWrites = names.some((one) => writeWords.test(one))
+  return (
+    isNamedForWrites &&
+    !names.some((one) => readWords.test(one)) &&
+    readWords.test((checkRequestOf(back) ?? '').replace(writeWords, ''))
+  )
+}
+
 const checkMethods = new Set([
   ...['httpchk', 'tcp-check', 'pgsql-check', 'external-check', 'mysql-check', 'redis-check'],
   ...['smtpchk', 'ldap-check', 'ssl-hello-chk', 'spop-check'],

@@ -25,7 +25,10 @@ const byName: readonly (readonly [RegExp, FileKind])[] = [
 
 const byContent: readonly (readonly [RegExp, FileKind])[] = [
   [/^#!.*\b(ba|da|k|z)?sh\b/, 'script'],
-  [/^[ \t]*(vrrp_instance|vrrp_script|vrrp_sync_group)[ \t]+\S+\s*\{/m, 'keepalived'],
+  [
+    /^[ \t]*(vrrp_(instance|script|sync_group|track_process|track_file)[ \t]+\S+|global_defs)\s*\{/m,
+    'keepalived',
+  ],
   [
     /^(listen|frontend|backend)[ \t]+\S[^\n]*\n(?:[ \t][^\n]*\n|#[^\n]*\n|\n)*?[ \t]+(bind|server)[ \t]/m,
     'haproxy',

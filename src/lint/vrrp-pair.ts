@@ -29,7 +29,7 @@ export function pairsOf(deployment: Deployment): readonly VrrpPair[] {
       .slice(index + 1)
       .filter((right) => right.file !== left.file && belongTogether(left, right))
       .map((right) =>
-        right.instance.priority.value > left.instance.priority.value
+        (right.instance.priority.value ?? 0) > (left.instance.priority.value ?? 0)
           ? { first: right, second: left }
           : { first: left, second: right },
       ),

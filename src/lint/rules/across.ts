@@ -169,19 +169,35 @@ function timeoutOf(proxy: PostgresProxy, side: 'client' | 'server'): HaproxyDire
 
 type OwnedNode = DatabaseNode & { readonly file: string }
 
-function nodesOf(deployment: Deployment): readonly OwnedNode[] {
-  return deployment.compose.flatMap((compose) =>
+type Nodes = {
+  readonly all: readonly OwnedNode[]
+  /** The first one of each name. */
+  readonly byName: ReadonlyMap<string, OwnedNode>
+}
+
+/** Kept, for every server line asks for it. */
+const nodesFound = new WeakMap<Deployment, Nodes>()
+
+function findNodes(deployment: Deployment): Nodes {
+  const known = nodesFound.get(deployment)
+  if (known !== undefined) return known
+  const all = deployment.compose.flatMap((compose) =>
     databaseNodesOf(compose).map((node) => ({ ...node, file: compose.file })),
   )
+  const named = all.flatMap((node) => namesOf(node.service).map((name) => [name, node] as const))
+  // The last entry of a map wins, so the first node comes last.
+  const nodes = { all, byName: new Map(named.reverse()) }
+  nodesFound.set(deployment, nodes)
+  return nodes
+}
+
+function nodesOf(deployment: Deployment): readonly OwnedNode[] {
+  return findNodes(deployment).all
 }
 
 function nodeOf(deployment: Deployment, server: HaproxyServer): OwnedNode | null {
-  const nodes = nodesOf(deployment)
-  return (
-    nodes.find(({ service }) => namesOf(service).includes(server.name)) ??
-    nodes.find(({ service }) => namesOf(service).includes(server.host)) ??
-    null
-  )
+  const { byName } = findNodes(deployment)
+  return byName.get(server.name) ?? byName.get(server.host) ?? null
 }
 
 function portFaults(

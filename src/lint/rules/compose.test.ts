@@ -3,6 +3,7 @@ import {
   type Files,
   type RuleExamples,
   describeRules,
+  lintTexts,
   placesOf,
 } from '../../../test/support/lint-examples.ts'
 import { composeRules } from './compose.ts'
@@ -162,6 +163,10 @@ describe('volumes', () => {
       '{ type: volume, source: a, target: /var/lib/postgresql/data }',
       0,
     ],
+    ['above the nameless volume of the image', 'image: postgres:16', 'data:/var/lib/postgresql', 1],
+    ['version 18 and later', 'image: postgres:18', 'data:/var/lib/postgresql', 0],
+    ['another image, its own folder', 'image: spilo-16:3.2', 'data:/home/postgres/pgdata', 0],
+    ['TimescaleDB', 'image: timescale/timescaledb-ha:pg16', 'a:/home/postgres/pgdata/data', 0],
     ['a variable', 'image: postgres:16', '${DATA:-./data}:/var/lib/postgresql/data', 0],
   ])('L302: %s', (_title, from, volume, count) => {
     const files = compose(['pg-0', from, 'volumes:', `  - ${volume}`])
@@ -193,4 +198,38 @@ test('a template is never judged', () => {
   const files = compose(['pg-0', 'image: postgres:{{ version }}', 'restart: "{{ restart }}"'])
   expect(placesOf('L305', files)).toEqual([])
   expect(placesOf('L306', files)).toEqual([])
+})
+
+test('L302: the remedy names the folder of the image', () => {
+  const [finding] = lintTexts(compose(['db', 'image: postgres:16'])).filter(
+    ({ rule }) => rule === 'L302',
+  )
+  expect(finding?.fix).toContain('[db-data:/var/lib/postgresql/data]')
+})
+
+test('L308: a tmpfs in the place of shared memory, as swarm needs it', () => {
+  expect(placesOf('L308', compose(['db', 'image: postgres:16', 'tmpfs: [/dev/shm]']))).toEqual([])
+})
+
+test.each(['{ disable: true }', '{ test: NONE }', '{ test: [NONE] }'])(
+  'L309: %s',
+  (healthcheck) => {
+    const files = compose(['db', 'image: postgres:16', `healthcheck: ${healthcheck}`])
+    expect(placesOf('L309', files)).toHaveLength(1)
+  },
+)
+
+test.each(['"ab$hunter2"', 'ab$HUNTER2', '$hunter2', 'postgres://app:ab$hunter2@db/app'])(
+  'L310: %s may be a password, and nothing of it is shown',
+  (value) => {
+    const files = compose(['db', 'image: postgres:16', `environment: { PASSWORD: ${value} }`])
+    const [finding] = lintTexts(files).filter(({ rule }) => rule === 'L310')
+    expect(finding?.fix).toMatch(/^\$\$ for a dollar sign/)
+    expect(JSON.stringify(finding)).not.toMatch(/hunter2/i)
+  },
+)
+
+test('a file that is no YAML is not judged further', () => {
+  const files = compose(['db', 'image: postgres', '\trestart: always'])
+  expect(lintTexts(files).every(({ rule }) => rule === 'L001')).toBe(true)
 })

@@ -67,12 +67,12 @@ export const composeRules: readonly Rule[] = [
     fix: 'volumes: [pg-0-data:/bitnami/postgresql], the folder where the image keeps the database',
     check: perNode(({ service, role }) => {
       const kept = service.mounts.filter(
-        ({ target, kind, source }) =>
-          kind !== 'tmpfs' && source !== null && isBelow(dataHome(service, target), [target]),
+        (mount) => mount.kind !== 'tmpfs' && mount.source !== null && keepsDatabase(service, mount),
       )
       if (role !== 'data' || kept.length > 0 || service.mounts.some(isUnknownTarget)) return []
       const message = `${service.name} keeps its database in no volume that has a name`
-      return [faultAt(service.place, message, { node: service.name })]
+      const fix = `volumes: [${service.name}-data:${volumeHome(service)}], where the image keeps the database`
+      return [faultAt(service.place, message, { node: service.name }, fix)]
     }),
   },
   {
@@ -198,8 +198,17 @@ export const composeRules: readonly Rule[] = [
     why: 'Compose puts an empty text in its place, which may be an empty password.',
     fix: `write it into .env, or \${NAME:?} so that compose refuses to start without it`,
     check: perFile(({ missingVariables }) =>
-      missingVariables.map(({ name, place }) =>
-        faultAt(place, `\${${name}} is in no .env beside this file and has no default`, { name }),
+      missingVariables.map(({ name, isDoubtful, place }) =>
+        isDoubtful
+          ? faultAt(
+              place,
+              'what follows a $ is taken for the name of a variable, and nobody sets it',
+              {},
+              `$$ for a dollar sign, \${NAME:?} for a variable`,
+            )
+          : faultAt(place, `\${${name}} is in no .env beside this file and has no default`, {
+              name,
+            }),
       ),
     ),
   },
@@ -317,7 +326,8 @@ export const composeRules: readonly Rule[] = [
 
 /** No version, or one that moves. */
 function isFloating(image: string): boolean {
-  if (isOpen(image) || image.includes('@')) return false
+  // Where a variable is empty, that is told instead.
+  if (isOpen(image) || image.includes('@') || image.endsWith(':')) return false
   const tag = /:([^:/]+)$/.exec(image)?.[1]
   return tag === undefined || tag === 'latest'
 }
@@ -334,14 +344,32 @@ function graceSeconds({ stopGracePeriod }: ComposeService): number | null {
   return stopGracePeriod === null ? gracePeriodDefaultS : parseComposeSeconds(stopGracePeriod.value)
 }
 
-/** The folder of the database when `target` is one that could hold it. */
-function dataHome(service: ComposeService, target: string): string {
-  const set = service.environment.get('PGDATA')?.value
-  if (set !== undefined && isBelow(set, [target])) return set
+/** Whether the database of a service is in what is mounted there. */
+function keepsDatabase(service: ComposeService, { target, isReadOnly }: Mount): boolean {
   const image = service.image?.value ?? ''
-  const home = /bitnami/.test(image) ? '/bitnami/postgresql' : '/var/lib/postgresql'
-  // Both the folder of the image and the one below it that holds the files are usual.
-  return isBelow(target, dataFolders) && holdsDatabase(target) ? target : home
+  const set = service.environment.get('PGDATA')?.value
+  if (set !== undefined && isBelow(set, [target])) return true
+  // Everybody builds these with folders of their own.
+  if (/patroni|spilo/.test(image)) return !isReadOnly
+  // Official images have a nameless volume there, which hides a mount on the folder above it.
+  if (set === undefined && hasOwnVolume(image)) return target === volumeHome(service)
+  return isBelow(volumeHome(service), [target]) || holdsDatabase(target)
+}
+
+/** The official image before version 18, where that folder became the one above. */
+function hasOwnVolume(image: string): boolean {
+  const major = /(?:^|\/)(?:postgres|postgis|pgvector):(?:pg)?(\d+)/.exec(image)?.[1]
+  return major !== undefined && Number(major) < 18
+}
+
+/** Where to mount a volume for the database of this image. */
+function volumeHome({ image, environment }: ComposeService): string {
+  const name = image?.value ?? ''
+  if (/bitnami/.test(name)) return '/bitnami/postgresql'
+  if (/spilo|timescaledb-ha/.test(name)) return '/home/postgres/pgdata'
+  const set = environment.get('PGDATA')?.value
+  if (set !== undefined && !isOpen(set)) return set
+  return hasOwnVolume(name) ? '/var/lib/postgresql/data' : '/var/lib/postgresql'
 }
 
 function holdsDatabase(target: string): boolean {

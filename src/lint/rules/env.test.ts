@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   type RuleExamples,
   describeRules,
@@ -94,4 +94,34 @@ test('no finding shows a password', () => {
     .map(({ message, facts, fix }) => message + JSON.stringify(facts) + fix)
     .join('\n')
   for (const password of passwords) expect(shown).not.toContain(password)
+})
+
+describe('names and values that are no passwords, and some that are', () => {
+  test('a password is not its own user name', () => {
+    const files = { '.env': 'PGPASSWORD_SUPERUSER=8f3d9a1b7c5e2f4061728394\n' }
+    expect(placesOf('L401', files)).toEqual([])
+  })
+  test('switches', () => {
+    const files = { '.env': 'ALLOW_EMPTY_PASSWORD=no\nGF_AUTH_PASSWORD_POLICY=true\n' }
+    expect(placesOf('L402', files)).toEqual([])
+  })
+  test('a variable that a compose file hands on as a password', () => {
+    const compose = 'services:\n  a:\n    environment: { POSTGRES_PASSWORD: "${DB:?}" }\n'
+    expect(placesOf('L401', { '.env': 'DB=secret\n', 'docker-compose.yml': compose })).toEqual([
+      '.env:1',
+    ])
+  })
+})
+
+describe('quotes', () => {
+  test('a value of several lines', () => {
+    const files = { '.env': 'KEY="-----BEGIN\nabc def\n-----END"\nA_PASSWORD=secret\n' }
+    expect(lintTexts(files).map(({ rule, line }) => `${rule}:${line}`)).toEqual(['L401:4'])
+  })
+  test('a quote that is closed in another value only is not closed', () => {
+    expect(placesOf('L405', { '.env': 'A="b\nC="d"\n' })).toEqual(['.env:1'])
+  })
+  test('quotes inside of a value', () => {
+    expect(placesOf('L405', { '.env': 'OPTS=-Da="b c"\nJSON={"a": "b"}\n' })).toEqual([])
+  })
 })

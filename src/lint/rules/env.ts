@@ -15,6 +15,7 @@ type Credential = {
 
 /** Passwords of .env files and compose files, each where it is written, and those of HAProxy. */
 function credentialsOf(deployment: Deployment): readonly Credential[] {
+  const sources = passwordSources(deployment)
   const pairs = deployment.env.map(({ entries }) =>
     entries.map(({ key, value, place }) => ({ key, value, raw: value, place })),
   )
@@ -34,10 +35,14 @@ function credentialsOf(deployment: Deployment): readonly Credential[] {
     ),
   )
   const all = [...pairs, ...written].flatMap((group) => {
-    const users = group.filter(({ key }) => /USER(NAME)?$/i.test(key)).map(({ value }) => value)
+    const users = group
+      .filter(({ key }) => /USER(NAME)?$/i.test(key) && !isPasswordName(key))
+      .map(({ value }) => value)
     return (
       group
-        .filter(({ key }) => isPasswordName(key))
+        .filter(({ key }) => isPasswordName(key) || sources.has(key))
+        // ALLOW_EMPTY_PASSWORD and the like are switches.
+        .filter(({ value }) => !/^(yes|no|true|false|on|off)$/i.test(value))
         // What comes from a variable is judged where the variable stands; a default stands here.
         .filter(({ raw }) => !isOpen(raw) || /\$\{\w+:?-/.test(raw))
         .map(({ key, value, place }) => ({ name: key, value, place, users }))
@@ -50,6 +55,16 @@ function credentialsOf(deployment: Deployment): readonly Credential[] {
     seen.add(key)
     return true
   })
+}
+
+/** Variables of other names that compose files hand on as passwords. */
+function passwordSources(deployment: Deployment): ReadonlySet<string> {
+  return new Set(
+    deployment.compose
+      .flatMap(({ services }) => services.flatMap(({ environment }) => [...environment]))
+      .filter(([key]) => isPasswordName(key))
+      .flatMap(([, { raw }]) => /^\$\{?([A-Za-z_]\w*)/.exec(raw)?.[1] ?? []),
+  )
 }
 
 function isDefault({ value, users }: Credential): boolean {
@@ -150,6 +165,7 @@ export const envRules: readonly Rule[] = [
       )
       return deployment.env.flatMap(({ entries }) =>
         entries.flatMap(({ key, raw, place }) => {
+          if (raw.includes('\n')) return []
           const trouble = troubleOf(raw, lines.get(place.file)?.[place.line - 1] ?? '')
           return trouble === null ? [] : [faultAt(place, `${key} has ${trouble}`, { name: key })]
         }),
@@ -174,6 +190,12 @@ export const envRules: readonly Rule[] = [
   },
 ]
 
+/** Whether it ends with a quote that opens nowhere before. */
+function isUnpaired(text: string): boolean {
+  const last = text.at(-1) ?? ''
+  return (last === '"' || last === "'") && text.split(last).length % 2 === 0
+}
+
 function troubleOf(raw: string, line: string): string | null {
   const text = raw.trim()
   if (raw !== '' && raw.trimEnd() !== raw && text !== '') return 'a blank at its end'
@@ -183,6 +205,6 @@ function troubleOf(raw: string, line: string): string | null {
   const isQuoted = first === '"' || first === "'"
   if (isQuoted && !/^"(?:[^"\\]|\\.)*"(\s+#.*)?$|^'[^']*'(\s+#.*)?$/.test(text))
     return 'a quote that is not closed, or text after it'
-  if (!isQuoted && /["']$/.test(text)) return 'a quote at its end only'
+  if (!isQuoted && isUnpaired(text)) return 'a quote at its end only'
   return null
 }

@@ -22,6 +22,11 @@ function proxy(...lines: readonly string[]): Files {
   }
 }
 
+function named(name: string, ...lines: readonly string[]): Files {
+  const text = proxy(...lines, ...servers)['haproxy.cfg'] ?? ''
+  return { 'haproxy.cfg': text.replace('listen postgres', `listen ${name}`) }
+}
+
 const servers = ['server pg-0 10.0.0.1:5432 check', 'server pg-1 10.0.0.2:5432 check']
 const roleCheck = ['option httpchk OPTIONS /primary', 'default-server port 8008']
 const cut = 'default-server on-marked-down shutdown-sessions'
@@ -118,6 +123,11 @@ const examples: RuleExamples = {
     at: 'haproxy.cfg:8',
     good: proxy('option httpchk GET /primary', 'server pg-0 10.0.0.1:5432 check port 8008'),
   },
+  L118: {
+    bad: named('pg_primary', 'option httpchk OPTIONS /replica', 'default-server port 8008'),
+    at: 'haproxy.cfg:7',
+    good: named('pg_primary', 'option httpchk OPTIONS /read-write', 'default-server port 8008'),
+  },
 }
 
 describeRules(haproxyRules, examples)
@@ -137,10 +147,16 @@ describe('role checks', () => {
     expect(placesOf('L101', proxy(...lines, ...servers))).toEqual([])
   })
   test('a listener for reads may spread over everything that is up', () => {
-    const files = {
-      'haproxy.cfg': proxy(...servers)['haproxy.cfg']!.replace('listen postgres', 'listen read'),
-    }
-    expect(placesOf('L101', files)).toEqual([])
+    expect(placesOf('L101', named('read', ...servers))).toEqual([])
+  })
+  test('a server that is disabled takes no writes', () => {
+    const [first = ''] = servers
+    const files = proxy('balance roundrobin', first, 'server pg-1 10.0.0.2:5432 check disabled')
+    expect([...placesOf('L101', files), ...placesOf('L104', files)]).toEqual([])
+  })
+  test('a proxy for reads may ask for standbys', () => {
+    const files = named('replicas-of-primary', 'option httpchk OPTIONS /replica', ...servers)
+    expect(placesOf('L118', files)).toEqual([])
   })
   test('frontend and backend are one proxy', () => {
     const text =
@@ -154,4 +170,34 @@ describe('role checks', () => {
       'listen redis\n  mode tcp\n  bind *:6379\n  server a 10.0.0.1:6379\n  server b 10.0.0.2:6379\n'
     expect(placesOf('L102', { 'haproxy.cfg': text })).toEqual([])
   })
+})
+
+describe('time-outs', () => {
+  test('those of the defaults that defaults start from hold', () => {
+    const base = proxy()['haproxy.cfg']?.replace('defaults', 'defaults base').split('listen')[0]
+    const text = `${base ?? ''}defaults pg from base\nlisten postgres\n  ${servers.join('\n  ')}\n`
+    expect(placesOf('L105', { 'haproxy.cfg': text })).toEqual([])
+  })
+  test('0 is as good as missing, and cuts nothing', () => {
+    const files = proxy('timeout client 0', ...servers)
+    expect([placesOf('L105', files), placesOf('L106', files)]).toEqual([['haproxy.cfg:6'], []])
+  })
+  test('timeout tunnel of the backend counts for its frontends', () => {
+    const text =
+      'defaults\n  mode tcp\n  timeout client 50s\nfrontend write\n  bind *:5432\n  default_backend nodes\n' +
+      `backend nodes\n  timeout tunnel 12h\n  timeout server 50s\n  ${servers.join('\n  ')}\n`
+    expect(placesOf('L106', { 'haproxy.cfg': text })).toEqual([])
+  })
+})
+
+test('L110: a password by http-request', () => {
+  const text =
+    'listen stats\n  bind *:8404\n  stats enable\n  stats http-request auth unless { http_auth(ops) }\n'
+  expect(placesOf('L110', { 'haproxy.cfg': text })).toEqual([])
+})
+
+test('L113: what proxies inherit from one line is counted once', () => {
+  const proxies = 'listen a\nlisten b\nlisten c\n'
+  const text = `global\n  maxconn 100\ndefaults\n  maxconn 60\n${proxies}`
+  expect(placesOf('L113', { 'haproxy.cfg': text })).toEqual([])
 })

@@ -13,6 +13,7 @@ import {
 import {
   type PostgresProxy,
   allPostgresProxies,
+  asksForStandbys,
   asksRole,
   checkMethodOf,
   checkRequestOf,
@@ -41,6 +42,11 @@ function writeProxies(deployment: Deployment): readonly PostgresProxy[] {
   return tcpProxies(deployment).filter(({ isForWrites }) => isForWrites)
 }
 
+/** Not one that somebody has to switch on by hand. */
+function isInUse(server: HaproxyServer): boolean {
+  return !hasFlag(server, 'disabled')
+}
+
 function namesOfServers(servers: readonly HaproxyServer[]): string {
   return servers.map(({ name }) => name).join(', ')
 }
@@ -57,6 +63,7 @@ export const haproxyRules: readonly Rule[] = [
     fix: roleCheckFix,
     check: (deployment) =>
       writeProxies(deployment)
+        .map((proxy) => ({ ...proxy, servers: proxy.servers.filter(isInUse) }))
         .filter((proxy) => proxy.servers.length > 1 && proxy.servers.some(isChecked))
         .filter((proxy) => !asksRole(proxy))
         .map(({ name, back, servers }) => {
@@ -78,7 +85,7 @@ export const haproxyRules: readonly Rule[] = [
     check: (deployment) =>
       tcpProxies(deployment).flatMap(({ name, servers }) =>
         servers
-          .filter((server) => !isChecked(server) && !hasFlag(server, 'disabled'))
+          .filter((server) => !isChecked(server) && isInUse(server))
           .map((server) =>
             faultAt(server.place, `server ${server.name} of ${name} has no check`, {
               proxy: name,
@@ -115,7 +122,9 @@ export const haproxyRules: readonly Rule[] = [
       writeProxies(deployment)
         .filter((proxy) => !asksRole(proxy))
         .flatMap((proxy) => {
-          const active = proxy.servers.filter((server) => !hasFlag(server, 'backup'))
+          const active = proxy.servers.filter(
+            (server) => isInUse(server) && !hasFlag(server, 'backup'),
+          )
           const balance = settingOf(proxy.back, 'balance')
           if (active.length < 2 || balance === null || balance.words[1] === 'first') return []
           const how = balance.words[1] ?? ''
@@ -133,11 +142,9 @@ export const haproxyRules: readonly Rule[] = [
       oncePerPlace(
         tcpProxies(deployment).flatMap(({ name, back, fronts }) => {
           const missing = [
-            ...(settingOf(back, 'timeout', 'connect') === null ? ['connect'] : []),
-            ...(fronts.some((front) => settingOf(front, 'timeout', 'client') === null)
-              ? ['client']
-              : []),
-            ...(settingOf(back, 'timeout', 'server') === null ? ['server'] : []),
+            ...(hasTimeout(back, 'connect') ? [] : ['connect']),
+            ...(fronts.every((front) => hasTimeout(front, 'client')) ? [] : ['client']),
+            ...(hasTimeout(back, 'server') ? [] : ['server']),
           ]
           if (missing.length === 0) return []
           const message = `${name} has no timeout ${missing.join(', ')}`
@@ -154,8 +161,8 @@ export const haproxyRules: readonly Rule[] = [
     check: (deployment) =>
       oncePerPlace(
         tcpProxies(deployment).flatMap(({ back, fronts }) => [
-          ...fronts.flatMap((front) => shortTimeout(front, 'client')),
-          ...shortTimeout(back, 'server'),
+          ...fronts.flatMap((front) => shortTimeout(front, back, 'client')),
+          ...shortTimeout(back, back, 'server'),
         ]),
       ),
   },
@@ -224,6 +231,7 @@ export const haproxyRules: readonly Rule[] = [
           const isOn = proxy.own.find(({ words }) => words[0] === 'stats')
           const isShut =
             settingOf(proxy, 'stats', 'auth') !== null ||
+            settingOf(proxy, 'stats', 'http-request') !== null ||
             proxy.own.some(({ words }) => words[0] === 'http-request' && words[1] !== 'use-service')
           const open = proxy.binds.find(({ host, port }) => port !== null && !isLoopback(host))
           if (isOn === undefined || isShut || open === undefined) return []
@@ -277,9 +285,14 @@ export const haproxyRules: readonly Rule[] = [
       deployment.haproxy.flatMap(({ global, proxies }) => {
         const limit = global.findLast(({ words }) => words[0] === 'maxconn')
         const limitCount = parseCount(limit?.words[1])
-        const sum = proxies
-          .filter(({ kind }) => kind !== 'backend')
-          .map((proxy) => parseCount(settingOf(proxy, 'maxconn')?.words[1]) ?? 0)
+        // A limit of `defaults` is a ceiling for whoever follows: nobody means it once for each.
+        const written = new Set(
+          proxies
+            .filter(({ kind }) => kind !== 'backend')
+            .flatMap((proxy) => settingOf(proxy, 'maxconn') ?? []),
+        )
+        const sum = [...written]
+          .map(({ words }) => parseCount(words[1]) ?? 0)
           .reduce((left, right) => left + right, 0)
         if (limit === undefined || limitCount === null || limitCount >= sum) return []
         const message = `global maxconn ${limitCount} is below the ${sum} of all proxies together`
@@ -368,17 +381,44 @@ export const haproxyRules: readonly Rule[] = [
           )
       }),
   },
+  {
+    id: 'L118',
+    severity: 'error',
+    title: 'what is named after the primary asks for standbys',
+    why: 'The primary is down for this check, so every write goes to a standby and fails.',
+    fix: roleCheckFix,
+    check: (deployment) =>
+      tcpProxies(deployment)
+        .filter(asksForStandbys)
+        .flatMap(({ name, back }) => {
+          const method = checkMethodOf(back)
+          const message = `${name} is for writes by its name, and its check asks for a standby`
+          return method === null ? [] : [faultAt(method.place, message, { proxy: name })]
+        }),
+  },
 ]
 
 function isLoopback(host: string): boolean {
   return /^127\.|^localhost$|^::1$/.test(host)
 }
 
-function shortTimeout(proxy: HaproxyProxy, side: 'client' | 'server'): readonly Fault[] {
-  // Where both are set, `timeout tunnel` takes the place of the others once data flows.
-  const setting = settingOf(proxy, 'timeout', 'tunnel') ?? settingOf(proxy, 'timeout', side)
+/** Whether it is set at all; for HAProxy 0 is as good as missing. */
+function hasTimeout(proxy: HaproxyProxy, name: 'connect' | 'client' | 'server'): boolean {
+  const setting = settingOf(proxy, 'timeout', name)
+  return setting !== null && parseHaproxyTimeMs(setting.words[2]) !== 0
+}
+
+function shortTimeout(
+  proxy: HaproxyProxy,
+  back: HaproxyProxy,
+  side: 'client' | 'server',
+): readonly Fault[] {
+  // `timeout tunnel` of the backend takes the place of both others once data flows.
+  const tunnel = settingOf(back, 'timeout', 'tunnel')
+  const setting = tunnel ?? settingOf(proxy, 'timeout', side)
   const durationMs = parseHaproxyTimeMs(setting?.words[2])
-  if (setting === null || durationMs === null || durationMs >= idleMinMs) return []
+  if (setting === null || durationMs === null || durationMs === 0 || durationMs >= idleMinMs)
+    return []
   const [, name = '', value = ''] = setting.words
   return [
     faultAt(

@@ -150,6 +150,11 @@ const examples: RuleExamples = {
     at: 'keepalived.conf:1',
     good,
   },
+  L222: {
+    bad: pair({ more: '  version 3' }, { more: '  version 2' }),
+    at: 'lb2/keepalived.conf:7',
+    good: pair({ more: '  version 3' }, { more: '  version 3' }),
+  },
 }
 
 describeRules(keepalivedRules, examples)
@@ -202,4 +207,101 @@ test.each([
   ['/usr/local/bin/check-haproxy', 0],
 ])('L217: %s', (script, count) => {
   expect(placesOf('L217', one({ script }))).toHaveLength(count)
+})
+
+test('L208: IPv4 and IPv6 may share a router id', () => {
+  const other = balancer({ address: '2001:db8::100/64' }).replace('write {', 'write6 {')
+  expect(placesOf('L208', { 'keepalived.conf': balancer({}) + other })).toEqual([])
+})
+
+test('L212: what stands behind the eighth character does not count', () => {
+  const password = (end: string) =>
+    `  authentication {\n    auth_type PASS\n    auth_pass Kd83ksLw${end}\n  }`
+  expect(placesOf('L212', pair({ more: password('1') }, { more: password('2') }))).toEqual([])
+})
+
+test('L214: a router id that is none; default_interface is no interface of an instance', () => {
+  expect(placesOf('L214', one({ routerId: 300 }))).toEqual(['keepalived.conf:10'])
+  const text = balancer({}).replace('  interface eth0\n', '')
+  expect(
+    placesOf('L214', { 'k.conf': `global_defs {\n  default_interface eth0\n}\n${text}` }),
+  ).toEqual(['k.conf:10'])
+})
+
+describe('L202: who watches', () => {
+  const address = (routerId: number) =>
+    `  interface eth0\n  virtual_router_id ${routerId}\n  virtual_ipaddress { 10.0.${routerId}.1 }\n`
+  const tracking = `  track_process { haproxy }\n`
+  const both = `vrrp_instance a {\n${address(1)}${tracking}}\nvrrp_instance b {\n${address(2)}}\n`
+  test('what moves together is watched together', () => {
+    const group = 'vrrp_sync_group all {\n  group {\n    a\n    b\n  }\n}\n'
+    expect(placesOf('L202', { 'keepalived.conf': both })).toEqual(['keepalived.conf:7'])
+    expect(placesOf('L202', { 'keepalived.conf': group + both })).toEqual([])
+  })
+  test('without HAProxy nobody has to watch it', () => {
+    const text = `vrrp_instance a {\n${address(1)}}\nvirtual_server 10.0.1.1 5432 {\n}\n`
+    expect(placesOf('L202', { 'keepalived.conf': text })).toEqual([])
+  })
+})
+
+describe('what is not known is not judged', () => {
+  const judged = (files: Files) => [
+    ...['L201', 'L204', 'L205', 'L206', 'L207', 'L208', 'L210', 'L214', 'L215'].flatMap((rule) =>
+      placesOf(rule, files),
+    ),
+  ]
+  const changed = (from: string, to: string): Files =>
+    Object.fromEntries(
+      Object.entries(pair({ weight: '-20' }, { weight: '-20' })).map(([path, text]) => [
+        path,
+        text.replace(from, to),
+      ]),
+    )
+  test.each([
+    [/ {2}priority .*/, '  priority {{ priority }}'],
+    [/ {2}priority .*/, '  @lb1 priority 150\n  @^lb1 priority 100'],
+    [/ {2}state .*/, '  @lb1 state MASTER\n  @^lb1 state BACKUP'],
+    [/ {2}virtual_router_id .*/, '  virtual_router_id {{ id }}'],
+    [/ {2}virtual_router_id .*/, '  virtual_router_id $NOWHERE'],
+    [/ {2}advert_int .*/, '  advert_int {{ seconds }}'],
+  ])('%s → %s', (from, to) => {
+    const files = pair({ weight: '-20', more: '  advert_int 1' }, { weight: '-20' })
+    const open = Object.entries(files).map(([path, text]) => [path, text.replace(from, to)])
+    expect(judged(Object.fromEntries(open) as Files)).toEqual([])
+  })
+  test('a variable of the file is filled in', () => {
+    const files = changed('  priority', '  #')
+    const [left = '', right = ''] = Object.values(files)
+    const more = (text: string, value: number) =>
+      `$PRIO=${value}\n${text.replace('  interface', '  priority $PRIO\n  interface')}`
+    const both = { 'lb1/keepalived.conf': more(left, 200), 'lb2/keepalived.conf': more(right, 100) }
+    expect(placesOf('L201', both)).toEqual(['lb1/keepalived.conf:5'])
+    expect(placesOf('L206', both)).toEqual([])
+  })
+})
+
+describe('includes', () => {
+  const parts = (folder: string, priority: number): Files => {
+    const [script = '', instance = ''] = balancer({ priority }).split('\n\n')
+    return {
+      [`${folder}/keepalived.conf`]: 'global_defs {\n  vrrp_version 3\n}\ninclude conf.d/*.conf\n',
+      [`${folder}/conf.d/1-check.conf`]: script,
+      [`${folder}/conf.d/2-write.conf`]: instance,
+    }
+  }
+  test('files that were given are parts of the one that includes them', () => {
+    expect(placesOf('L216', parts('lb1', 110))).toEqual([])
+    expect(placesOf('L221', parts('lb1', 110))).toEqual([])
+  })
+  test('files that include each other are read all the same', () => {
+    const files = {
+      'a.conf': 'include b.conf\nvrrp_instance a {\n}\n',
+      'b.conf': 'include a.conf\nvrrp_instance b {\n}\n',
+    }
+    expect(placesOf('L214', files)).toEqual(['a.conf:2', 'a.conf:2', 'b.conf:2', 'b.conf:2'])
+  })
+  test('faults stand at the line of the part', () => {
+    const files = { ...parts('lb1', 100), ...parts('lb2', 100) }
+    expect(placesOf('L206', files)).toEqual(['lb2/conf.d/2-write.conf:5'])
+  })
 })

@@ -10,6 +10,11 @@ import { type VrrpPair, membersOf, pairsOf } from '../vrrp-pair.ts'
 /** A HAProxy that is dead for longer than this should have lost the address. */
 const detectionMaxS = 10
 
+/** Keepalived drops what an auth_pass has beyond this. */
+const authPassLength = 8
+
+const routerIdMax = 255
+
 function perInstance(check: (instance: VrrpInstance) => readonly Fault[]): Rule['check'] {
   return (deployment) => membersOf(deployment).flatMap(({ instance }) => check(instance))
 }
@@ -26,7 +31,7 @@ function scriptsOf(deployment: Deployment): readonly VrrpScript[] {
 const priorityMax = 254
 
 /** The priority while every tracked thing is well, or with `failed` failed. */
-function priorityOf(instance: VrrpInstance, failed: Tracker | null): number {
+function priorityOf(instance: VrrpInstance, priority: number, failed: Tracker | null): number {
   const sum = instance.trackers
     // What a tracked file adds is the number in it.
     .filter(({ kind }) => kind !== 'file')
@@ -34,7 +39,7 @@ function priorityOf(instance: VrrpInstance, failed: Tracker | null): number {
       const isWell = tracker !== failed
       if (tracker.weight > 0) return total + (isWell ? tracker.weight : 0)
       return total + (isWell ? 0 : tracker.weight)
-    }, instance.priority.value)
+    }, priority)
   return Math.max(1, Math.min(priorityMax, sum))
 }
 
@@ -45,24 +50,26 @@ export const keepalivedRules: readonly Rule[] = [
     title: 'a failed check does not move the address',
     why: 'The weight is smaller than the distance of the priorities: the address stays on the dead balancer.',
     fix: 'weight 0 in the vrrp_script: a failure then takes the instance out, whatever the priorities are',
-    check: perPair(({ first, second }) =>
-      first.instance.trackers
+    check: perPair(({ first, second }) => {
+      const [high, low] = [first.instance.priority.value, second.instance.priority.value]
+      if (high === null || low === null) return []
+      return first.instance.trackers
         .filter(({ kind, weight }) => kind !== 'file' && weight !== 0)
         .flatMap((tracker) => {
-          const failed = priorityOf(first.instance, tracker)
-          const other = priorityOf(second.instance, null)
+          const failed = priorityOf(first.instance, high, tracker)
+          const other = priorityOf(second.instance, low, null)
           if (failed < other) return []
           return [
             faultAt(
               tracker.weightPlace,
               `${tracker.kind} ${tracker.name} has weight ${tracker.weight}, the priorities are ` +
-                `${first.instance.priority.value} and ${second.instance.priority.value}: when it fails, ` +
+                `${high} and ${low}: when it fails, ` +
                 `${failed} here still beats ${other} of ${second.file.file}`,
               { tracker: tracker.name, weight: tracker.weight, failed, other },
             ),
           ]
-        }),
-    ),
+        })
+    }),
   },
   {
     id: 'L202',
@@ -70,11 +77,13 @@ export const keepalivedRules: readonly Rule[] = [
     title: 'nothing watches HAProxy',
     why: 'When HAProxy dies or hangs, the address stays where nobody answers.',
     fix: 'track_script { check_haproxy }, with a vrrp_script that asks HAProxy, weight 0',
-    check: perInstance(({ name, place, trackers }) =>
-      trackers.length > 0
-        ? []
-        : [faultAt(place, `instance ${name} tracks nothing`, { instance: name })],
-    ),
+    check: (deployment) =>
+      membersOf(deployment)
+        // Without HAProxy Keepalived checks the real servers itself.
+        .filter(({ file, instance }) => !file.hasVirtualServers && !instance.isWatched)
+        .map(({ instance: { name, place } }) =>
+          faultAt(place, `instance ${name} tracks nothing`, { instance: name }),
+        ),
   },
   {
     id: 'L203',
@@ -127,7 +136,7 @@ export const keepalivedRules: readonly Rule[] = [
     fix: 'priority 110 on one balancer, priority 100 on the other',
     check: perPair(({ first, second }) => {
       const [left, right] = [first.instance.priority, second.instance.priority]
-      if (left.value !== right.value) return []
+      if (right.value === null || left.value !== right.value) return []
       const message = `instance ${second.instance.name} has priority ${right.value}, as in ${first.file.file}`
       return [faultAt(right.place, message, { priority: right.value, other: first.file.file })]
     }),
@@ -140,11 +149,13 @@ export const keepalivedRules: readonly Rule[] = [
     fix: 'virtual_router_id 51, the same on both',
     check: perPair(({ first, second }) => {
       const [left, right] = [first.instance.routerId, second.instance.routerId]
-      if (left === null || right === null || left.value === right.value) return []
+      const [routerId, otherRouterId] = [right?.value ?? null, left?.value ?? null]
+      if (right === null || routerId === null || otherRouterId === null) return []
+      if (routerId === otherRouterId) return []
       const message =
-        `instance ${second.instance.name} has virtual_router_id ${right.value}, ` +
-        `${first.file.file} has ${left.value}`
-      return [faultAt(right.place, message, { routerId: right.value, otherRouterId: left.value })]
+        `instance ${second.instance.name} has virtual_router_id ${routerId}, ` +
+        `${first.file.file} has ${otherRouterId}`
+      return [faultAt(right.place, message, { routerId, otherRouterId })]
     }),
   },
   {
@@ -183,11 +194,13 @@ export const keepalivedRules: readonly Rule[] = [
     fix: 'advert_int 1, the same on both',
     check: perPair(({ first, second }) => {
       const [left, right] = [first.instance.advertS, second.instance.advertS]
-      if (left.value === right.value || second.instance.version === 3) return []
+      const [advertS, otherAdvertS] = [right.value, left.value]
+      if (advertS === null || otherAdvertS === null || advertS === otherAdvertS) return []
+      if (second.instance.version === 3) return []
       const message =
-        `instance ${second.instance.name} has advert_int ${right.value}, ` +
-        `${first.file.file} has ${left.value}`
-      return [faultAt(right.place, message, { advertS: right.value, otherAdvertS: left.value })]
+        `instance ${second.instance.name} has advert_int ${advertS}, ` +
+        `${first.file.file} has ${otherAdvertS}`
+      return [faultAt(right.place, message, { advertS, otherAdvertS })]
     }),
   },
   {
@@ -221,7 +234,8 @@ export const keepalivedRules: readonly Rule[] = [
         return []
       const isSame =
         left.authType?.value === right.authType?.value &&
-        left.authPass?.value === right.authPass?.value
+        left.authPass?.value.slice(0, authPassLength) ===
+          right.authPass?.value.slice(0, authPassLength)
       if (isSame) return []
       const place = right.authPass?.place ?? right.authType?.place ?? right.place
       const message = `authentication of instance ${right.name} is not that of ${first.file.file}`
@@ -243,7 +257,7 @@ export const keepalivedRules: readonly Rule[] = [
   {
     id: 'L214',
     severity: 'error',
-    title: 'an instance without interface or router id',
+    title: 'an instance without interface or valid router id',
     why: 'Keepalived leaves the instance out, and nobody holds the address.',
     fix: 'interface eth0 and virtual_router_id 51',
     check: perInstance((instance) => {
@@ -251,6 +265,12 @@ export const keepalivedRules: readonly Rule[] = [
         ...(instance.interface === null ? ['interface'] : []),
         ...(instance.routerId === null ? ['virtual_router_id'] : []),
       ]
+      const wrong = instance.routerId
+      const routerId = wrong?.value ?? 1
+      if (wrong !== null && (routerId < 1 || routerId > routerIdMax)) {
+        const message = `instance ${instance.name} has virtual_router_id ${routerId}, not 1 to ${routerIdMax}`
+        return [faultAt(wrong.place, message, { instance: instance.name, routerId })]
+      }
       if (missing.length === 0) return []
       const message = `instance ${instance.name} has no ${missing.join(' and no ')}`
       return [faultAt(instance.place, message, { instance: instance.name, missing })]
@@ -356,15 +376,30 @@ export const keepalivedRules: readonly Rule[] = [
   {
     id: 'L221',
     severity: 'info',
-    title: 'an included file is not followed',
-    why: 'What stands there is not checked here, unless the file is given as well.',
-    fix: 'give the included files to lint, too',
+    title: 'an included file was not given',
+    why: 'What stands there is not checked, and it may be what is missing here.',
+    fix: 'give lint the folder that holds the included files, too',
     check: (deployment) =>
       deployment.keepalived.flatMap(({ includes }) =>
         includes.map(({ value, place }) =>
-          faultAt(place, `${value} is included and was not followed`, { included: value }),
+          faultAt(place, `${value} is included and was not given`, { included: value }),
         ),
       ),
+  },
+  {
+    id: 'L222',
+    severity: 'error',
+    title: 'the two balancers speak different versions of VRRP',
+    why: 'Each drops what the other says, so both hold the address at the same time.',
+    fix: 'vrrp_version 3 in global_defs, the same on both',
+    check: perPair(({ first, second }) => {
+      const [left, right] = [first.instance, second.instance]
+      if (left.version === right.version) return []
+      const message =
+        `instance ${right.name} speaks version ${right.version}, ` +
+        `${first.file.file} version ${left.version}`
+      return [faultAt(right.place, message, { version: right.version, otherVersion: left.version })]
+    }),
   },
 ]
 
@@ -373,9 +408,12 @@ function sharedRouterIds(deployment: Deployment): readonly Fault[] {
   return members.flatMap((right, index) => {
     const left = members.slice(0, index).find((one) => {
       const [mine, others] = [right.instance, one.instance]
+      // A router id of IPv4 has nothing to do with the same one of IPv6.
+      const isSameFamily = hasIpv6(mine) === hasIpv6(others)
       const isSameWire =
-        mine.routerId !== null &&
-        mine.routerId.value === others.routerId?.value &&
+        isSameFamily &&
+        (mine.routerId?.value ?? null) !== null &&
+        mine.routerId?.value === others.routerId?.value &&
         mine.interface?.value === others.interface?.value
       const isElsewhere = mine.addresses.every(({ value }) =>
         others.addresses.every((address) => address.value !== value),
@@ -386,7 +424,7 @@ function sharedRouterIds(deployment: Deployment): readonly Fault[] {
       return isSameWire && isElsewhere && bothHold && !isPair
     })
     const routerId = right.instance.routerId
-    if (left === undefined || routerId === null) return []
+    if (left === undefined || routerId === null || routerId.value === null) return []
     // Two files with one instance each are a pair, too.
     const areAlone = left.file.instances.length === 1 && right.file.instances.length === 1
     if (left.file !== right.file && areAlone) return []
@@ -395,6 +433,10 @@ function sharedRouterIds(deployment: Deployment): readonly Fault[] {
       `${routerId.value} and no address`
     return [faultAt(routerId.place, message, { routerId: routerId.value })]
   })
+}
+
+function hasIpv6({ addresses }: VrrpInstance): boolean {
+  return addresses.some(({ value }) => value.includes(':'))
 }
 
 function ownUnicastFaults(instance: VrrpInstance): readonly Fault[] {
@@ -424,8 +466,8 @@ function pairUnicastFaults({ first, second }: VrrpPair): readonly Fault[] {
       const message = `instance ${here.instance.name} speaks multicast, ${there.file.file} unicast`
       return [faultAt(here.instance.place, message, { other: there.file.file })]
     }
-    if (source === null || peers.some(({ value }) => value === source.value || isOpen(value)))
-      return []
+    if (source === null || isOpen(source.value)) return []
+    if (peers.some(({ value }) => value === source.value || isOpen(value))) return []
     const message = `unicast_peer does not list ${source.value}, the address of ${there.file.file}`
     return [faultAt(at.place, message, { address: source.value, other: there.file.file })]
   })

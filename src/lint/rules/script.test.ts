@@ -146,6 +146,7 @@ test.each([
   ['PGPASSWORD=${PGPASSWORD:-f3c1b2} psql', 1],
   ['psql "postgresql://app:$PW@db/app"', 0],
   ['PGPASSWORD=$(cat /run/secrets/pg) psql', 0],
+  ['echo "write POSTGRES_PASSWORD=<your password> into .env"', 0],
 ])('L502: %s', (line, count) => {
   expect(placesOf('L502', script(line))).toHaveLength(count)
 })

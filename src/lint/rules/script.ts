@@ -180,7 +180,7 @@ function passwordIn(text: string): string | null {
 function isLiteral(value: string): boolean {
   const fallback = /^\$\{\w+:?-([^}]+)\}$/.exec(value)
   if (fallback !== null) return isLiteral(fallback[1] ?? '')
-  return value !== '' && !isOpen(value) && !/^[*x.]+$|^<.*>$/.test(value)
+  return value !== '' && !isOpen(value) && !/^[*x.]+$|^</.test(value)
 }
 
 /** Words that show that the state of the node was asked for, too. */
