@@ -221,7 +221,7 @@ describe('balancer: what it tells', () => {
 
   it('tells at once that the shared address came or went', async () => {
     const listeners: (() => void)[] = []
-    let state: VipState = { kind: 'running', isHere: false }
+    let state: VipState = { kind: 'running', isHere: false, outdated: null }
     const { published, stop } = bench({
       start: () => undefined,
       state: () => state,
@@ -230,7 +230,7 @@ describe('balancer: what it tells', () => {
       stop: async () => undefined,
     })
     await settle()
-    state = { kind: 'running', isHere: true }
+    state = { kind: 'running', isHere: true, outdated: null }
     for (const listener of listeners) listener()
     await settle()
     expect(published.map((report) => report.balancing?.hasVip)).toEqual([false, true])

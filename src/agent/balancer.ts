@@ -282,10 +282,10 @@ function runningState(
   if (state === null || state.kind === 'running') {
     const unfit = memory.unfitBecause
     if (unfit !== null) return { state: 'running', detail: `it may not have the address: ${unfit}` }
-    return {
-      state: 'running',
-      detail: outdated === null ? null : `HAProxy keeps its former configuration: ${outdated}`,
-    }
+    const keepsOld = (program: string, why: string | null) =>
+      why === null ? null : `${program} keeps its former configuration: ${why}`
+    const detail = keepsOld('HAProxy', outdated) ?? keepsOld('Keepalived', state?.outdated ?? null)
+    return { state: 'running', detail }
   }
   return { state: state.kind, detail: state.detail }
 }

@@ -30,7 +30,7 @@ function bench(nodes = pair) {
   const world = {
     proxy: { kind: 'running', outdated: null } as ProxyState,
     writesTo: [asNodeName('pg-0')] as readonly NodeName[],
-    vip: { kind: 'running', isHere: true } as VipState,
+    vip: { kind: 'running', isHere: true, outdated: null } as VipState,
     isStoreSilent: false,
     /** Revision of the other's report when it says nothing new any more. */
     lastWords: null as number | null,
@@ -182,7 +182,7 @@ describe('keeping the virtual address', () => {
     await pass(200)
     world.other = { ...other, hasVip: true }
     await pass(400)
-    world.vip = { kind: 'running', isHere: false }
+    world.vip = { kind: 'running', isHere: false, outdated: null }
     await pass(2000)
     expect(told).toEqual([true, false])
     world.silent = []
@@ -206,13 +206,13 @@ describe('keeping the virtual address', () => {
 
   it('the last words of a holder that has lost power do not count', async () => {
     const { world, told, pass, stop } = bench()
-    world.vip = { kind: 'running', isHere: false }
+    world.vip = { kind: 'running', isHere: false, outdated: null }
     world.other = { ...other, hasVip: true }
     await pass(500)
     world.isStoreSilent = true
     world.silent = ['lb-0']
     await pass(700)
-    world.vip = { kind: 'running', isHere: true }
+    world.vip = { kind: 'running', isHere: true, outdated: null }
     await pass(3000)
     expect(told).toEqual([true])
     await stop()
@@ -220,7 +220,7 @@ describe('keeping the virtual address', () => {
 
   it('a backup beside a holder is fit: it has nothing to give up', async () => {
     const { world, told, pass, stop } = bench()
-    world.vip = { kind: 'running', isHere: false }
+    world.vip = { kind: 'running', isHere: false, outdated: null }
     world.other = { ...other, hasVip: true }
     await pass(1000)
     expect(told).toEqual([true])
@@ -256,11 +256,11 @@ describe('keeping the virtual address: what is old or half heard', () => {
 
   it('an agent that was frozen while the holder died keeps what it has taken', async () => {
     const { world, told, pass, skip, stop } = bench()
-    world.vip = { kind: 'running', isHere: false }
+    world.vip = { kind: 'running', isHere: false, outdated: null }
     world.other = { ...other, hasVip: true }
     await pass(500)
     skip(5000)
-    world.vip = { kind: 'running', isHere: true }
+    world.vip = { kind: 'running', isHere: true, outdated: null }
     world.silent = ['lb-0']
     world.isStoreSilent = true
     await pass(100)
@@ -277,7 +277,7 @@ describe('keeping the virtual address: what is old or half heard', () => {
     world.other = { ...other, hasVip: true }
     for (let passedMs = 0; passedMs < 30_000; passedMs += 1000) {
       // Keepalived takes it within a second wherever it may and hears nobody.
-      world.vip = { kind: 'running', isHere: told.at(-1) !== false }
+      world.vip = { kind: 'running', isHere: told.at(-1) !== false, outdated: null }
       await pass(1000)
     }
     expect(told.length).toBeLessThan(8)

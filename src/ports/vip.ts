@@ -3,7 +3,8 @@
 
 export type VipState =
   | { readonly kind: 'starting'; readonly detail: string }
-  | { readonly kind: 'running'; readonly isHere: boolean }
+  /** `outdated`: why it does not run with its present configuration but with the one from before. */
+  | { readonly kind: 'running'; readonly isHere: boolean; readonly outdated: string | null }
   | { readonly kind: 'failed'; readonly detail: string }
 
 export interface Vip {

@@ -3,12 +3,12 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { KeepalivedOptions } from '../../src/adapters/keepalived/keepalived.ts'
+import type { KeepalivedOptions } from '../../src/adapters/keepalived/process.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { parseSpec } from '../../src/config/load.ts'
 import { asNodeName } from '../../src/core/names.ts'
@@ -58,7 +58,12 @@ function startInside(host: HostName, ...words: readonly string[]): ChildProcess 
   return child
 }
 
-function startAgent(host: HostName, family: keyof typeof families, advertMs: number): Agent {
+function startAgent(
+  host: HostName,
+  family: keyof typeof families,
+  advertMs: number,
+  binary = 'keepalived',
+): Agent {
   const addresses = families[family]
   const { layout } = parseSpec(
     `nodes:
@@ -74,7 +79,7 @@ balancer:
   const folder = path.join(directory, host)
   const file = (name: string): string => path.join(folder, name)
   const options: KeepalivedOptions = {
-    binary: 'keepalived',
+    binary,
     layout,
     node: asNodeName(host),
     directory: folder,
@@ -278,6 +283,24 @@ describe.skipIf(hindrance !== null)('keepalived: two balancers', () => {
     expect(keepalivedPids('one')).toEqual([])
     ip('-n', stranger, 'address', 'del', '10.77.0.100/24', 'dev', 'eth0')
     await eventually('then it is', () => isHere(agent))
+  })
+
+  it('a configuration that it rejects → the one that runs stays, with the address', async () => {
+    const first = startAgent('one', 'IPv4', 250)
+    await first.send('fit')
+    await eventually('the address is here', () => isHere(first))
+    const before = keepalivedPids('one')
+    const config = readFileSync(path.join(directory, 'one', 'keepalived.conf'), 'utf8')
+    signalProcess(insidePid(first), 'SIGKILL')
+    // Another period of adverts, in the eyes of a program that takes no configuration.
+    const picky = path.join(directory, 'picky')
+    const script = '#!/bin/sh\necho "(keepalived.conf: Line 7) it does not please" >&2\nexit 4\n'
+    writeFileSync(picky, script, { mode: 0o755 })
+    const next = startAgent('one', 'IPv4', 300, picky)
+    await eventually('it is known to the next agent', () => isHere(next))
+    expect(JSON.stringify(next.states.at(-1))).toContain('Line 7) it does not please')
+    expect(keepalivedPids('one')).toEqual(before)
+    expect(readFileSync(path.join(directory, 'one', 'keepalived.conf'), 'utf8')).toBe(config)
   })
 
   it('an agent that was killed before it recorded its Keepalived → the next one finds it', async () => {

@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import { createInterface } from 'node:readline'
 import { isAddressHere } from '../../src/adapters/keepalived/addresses.ts'
 import { createKeepalived } from '../../src/adapters/keepalived/keepalived.ts'
-import type { KeepalivedOptions } from '../../src/adapters/keepalived/keepalived.ts'
+import type { KeepalivedOptions } from '../../src/adapters/keepalived/process.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 
 const [, , verb = '', parameter = ''] = process.argv

@@ -3,53 +3,25 @@
 // other one dies; both give the address up. What is left to us is that both are gone.
 
 import { rm } from 'node:fs/promises'
-import type { ClusterLayout, VipLayout } from '../../core/cluster-layout.ts'
-import type { NodeName } from '../../core/names.ts'
-import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
 import { keepRunning } from '../../host/keep-running.ts'
 import type { KeptProgram } from '../../host/keep-running.ts'
-import {
-  adoptLasting,
-  endLasting,
-  findLasting,
-  findRecorded,
-  recordLasting,
-  startLasting,
-} from '../../host/lasting-process.ts'
-import type { LastingFiles, LastingProcess } from '../../host/lasting-process.ts'
+import { endLasting, findLasting } from '../../host/lasting-process.ts'
 import { isProcessFrozen, signalProcess } from '../../host/process-table.ts'
 import { assert } from '../../lib/assert.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { Vip, VipState } from '../../ports/vip.ts'
-import {
-  describeInterfaces,
-  interfaceOf,
-  isAddressHere,
-  observeAddresses,
-  removeVip,
-} from './addresses.ts'
-import { foreignOwnerOf } from './foreign-owner.ts'
-import { renderCheckScript } from './check-script.ts'
-import { firstComplaint, validateConfig } from './program.ts'
-import { renderConfig } from './render.ts'
-
-export type KeepalivedOptions = LastingFiles & {
-  /** Name or path of the program. */
-  readonly binary: string
-  readonly layout: ClusterLayout
-  readonly node: NodeName
-  readonly scriptFile: string
-  readonly trackFile: string
-  /** Keepalived's own, which it refuses to start with when they name a process. */
-  readonly ownPidFile: string
-  readonly vrrpPidFile: string
-}
+import { isAddressHere, removeVip } from './addresses.ts'
+import { ensureRunning, processesOf, writeFitness } from './process.ts'
+import type { KeepalivedOptions } from './process.ts'
+import { firstComplaint } from './program.ts'
 
 /** Another host takes the address after three missing adverts of at least 100 ms; this must be sooner. */
 const lookPeriodMs = 100
 const looksPerReminder = 10
+/** How often a configuration that was not taken is tried again. */
+const looksPerRetry = 100
 /** Keepalived that ends at once does so within this time. */
 const settleMs = 300
 const stopGraceMs = 2000
@@ -80,6 +52,14 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
     if (!isSame) for (const listener of listeners) listener()
   }
 
+  let outdated: string | null = null
+  const noteOutdated = (why: string | null): void => {
+    if (why !== null && why !== outdated) {
+      journal.log('error', `Keepalived keeps its former configuration: ${why}`)
+    }
+    outdated = why
+  }
+
   let frozenLooks = 0
   /** One that is frozen keeps the address here while another host takes it. */
   const endFrozen = async (): Promise<void> => {
@@ -108,15 +88,20 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
     lookPeriodMs,
     begin: async (signal) => {
       const running = await ensureRunning(options, vip, isFit, release)
-      await clock.sleep(settleMs, AbortSignal.any([signal, running.ended]))
-      if (!running.ended.aborted) return running
-      throw new Error(`it ended at once (${String(running.ended.reason)})`)
+      const { ended } = running.process
+      await clock.sleep(settleMs, AbortSignal.any([signal, ended]))
+      if (ended.aborted) throw new Error(`it ended at once (${String(ended.reason)})`)
+      noteOutdated(running.outdated)
+      return running.process
     },
     onLook: async (count) => {
-      change({ kind: 'running', isHere: isAddressHere(vip.address) })
+      change({ kind: 'running', isHere: isAddressHere(vip.address), outdated })
       // A change between its first reading of the file and its watching it has escaped Keepalived.
       if (count % looksPerReminder === 0) await tellFitness()
       await endFrozen()
+      if (outdated !== null && count % looksPerRetry === looksPerRetry - 1) {
+        noteOutdated((await ensureRunning(options, vip, isFit, release)).outdated)
+      }
       return null
     },
     onEnd: release,
@@ -148,104 +133,6 @@ export function createKeepalived(clock: Clock, journal: Journal, options: Keepal
       await rm(options.pidFile, { force: true })
     },
   }
-}
-
-/** Takes over the running process, lets it read a changed configuration, or starts one. */
-async function ensureRunning(
-  options: KeepalivedOptions,
-  vip: VipLayout,
-  isFit: boolean | null,
-  release: () => Promise<void>,
-): Promise<LastingProcess> {
-  assertRoot()
-  await ensureDirectory(options.directory, 0o755)
-  const script = renderCheckScript(options.layout.balancerPorts?.health ?? 0)
-  await writeFileAtomic(options.scriptFile, script, { mode: 0o755 })
-  const settings = await settingsOf(options, vip)
-  const config = renderConfig(options.layout, settings)
-  const pid = await findLasting(options)
-  const isCurrent = (await readFileIfPresent(options.configFile)) === config
-  if (pid === null) {
-    await release()
-    await assertUnclaimed(vip, settings)
-    await writeFitness(options, isFit ?? false)
-  }
-  if (!isCurrent) await replaceConfig(options, config)
-  if (pid !== null) {
-    if (!isCurrent) signalProcess(pid, 'SIGHUP')
-    return adoptLasting(pid)
-  }
-  const { ownPidFile, vrrpPidFile, configFile } = options
-  for (const file of [ownPidFile, vrrpPidFile]) await rm(file, { force: true })
-  const parameters = [
-    ...['--dont-fork', '--log-console', '--no-syslog', '--vrrp', '--use-file', configFile],
-    ...['--pid', ownPidFile, '--vrrp_pid', vrrpPidFile],
-  ]
-  const running = startLasting(options.binary, parameters, options)
-  await recordLasting(options, running.pid)
-  return running
-}
-
-/** The parent and the process that speaks VRRP. */
-async function processesOf(options: KeepalivedOptions): Promise<readonly number[]> {
-  const { configFile, pidFile, vrrpPidFile } = options
-  const found = [pidFile, vrrpPidFile].map((each) => findRecorded({ pidFile: each, configFile }))
-  return (await Promise.all(found)).filter((pid) => pid !== null)
-}
-
-async function replaceConfig(options: KeepalivedOptions, config: string): Promise<void> {
-  const draft = `${options.configFile}.draft`
-  await writeFileAtomic(draft, config, { mode: 0o640 })
-  try {
-    await validateConfig(options.binary, draft)
-    await writeFileAtomic(options.configFile, config, { mode: 0o640 })
-  } finally {
-    await rm(draft, { force: true })
-  }
-}
-
-/** Replaced as a whole: an empty file would count as fit. */
-async function writeFitness(options: KeepalivedOptions, isFit: boolean): Promise<void> {
-  await ensureDirectory(options.directory, 0o755)
-  await writeFileAtomic(options.trackFile, isFit ? '0\n' : '1\n', { mode: 0o644, isSynced: false })
-}
-
-async function settingsOf(
-  options: KeepalivedOptions,
-  vip: VipLayout,
-): Promise<Parameters<typeof renderConfig>[1]> {
-  const { layout, node, scriptFile, trackFile } = options
-  const { addresses, networkInterface } = await observeAddresses(layout, vip, node)
-  if (networkInterface === null) {
-    throw new Error(
-      `no network interface has ${String(addresses.get(node))}, the address of ${node} (there are: ${describeInterfaces()}); ` +
-        'set balancer.interface',
-    )
-  }
-  return { node, addresses, networkInterface, scriptFile, trackFile }
-}
-
-/** @throws Error when a machine that is no balancer of this cluster answers for the address */
-async function assertUnclaimed(
-  vip: VipLayout,
-  { node, addresses }: Parameters<typeof renderConfig>[1],
-): Promise<void> {
-  // On an interface of its own the others show another link-layer address than at their own address.
-  const ownInterface = interfaceOf(addresses.get(node) ?? '')
-  const named = Object.values(vip.interfaces).filter((name) => name !== null)
-  if (named.some((name) => name !== ownInterface)) return
-  const partners = [...addresses].filter(([name]) => name !== node).map(([, each]) => each)
-  const owner = await foreignOwnerOf(vip.address, partners)
-  if (owner === null) return
-  throw new Error(
-    `${vip.address} is in use already: ${owner} answers for it and is no balancer of this cluster; ` +
-      'take it away there, or set another balancer.vip',
-  )
-}
-
-function assertRoot(): void {
-  if (process.getuid?.() === 0) return
-  throw new Error('only root may give a host another address: run the agent of a balancer as root')
 }
 
 /** What Keepalived complained about; most of what it logs is none. */
