@@ -1,19 +1,19 @@
 // Tells the virtual address's program whether this balancer is fit for it, from what the proxy, the store
 // and the other hosts say.
 
-import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
-import { balancersOf } from '../core/cluster-layout.ts'
-import type { MonotonicMs, NodeName } from '../core/names.ts'
-import { judgeVip, vipLimitsOf } from '../core/vip-fitness.ts'
-import { messageOf } from '../lib/errors.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Journal } from '../ports/journal.ts'
-import type { Peers } from '../ports/peers.ts'
-import type { Proxy } from '../ports/proxy.ts'
-import type { Vip } from '../ports/vip.ts'
+import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
+import { balancersOf } from '../../core/cluster-layout.ts'
+import type { MonotonicMs, NodeName } from '../../core/names.ts'
+import { judgeVip, vipLimitsOf } from '../../core/vip-fitness.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Journal } from '../../ports/journal.ts'
+import type { Peers } from '../../ports/peers.ts'
+import type { Proxy } from '../../ports/proxy.ts'
+import type { Vip } from '../../ports/vip.ts'
 import { Hearing } from './hearing.ts'
 import { Partners } from './partners.ts'
-import type { StoreMirror } from './store-mirror.ts'
+import type { StoreMirror } from '../store-mirror.ts'
 
 export type VipParts = {
   readonly clock: Clock

@@ -1,9 +1,9 @@
 // The other balancers, as their reports in the store tell: whether they reach a primary, and whether one of
 // them has the shared address besides this one.
 
-import { balancersOf } from '../core/cluster-layout.ts'
-import type { MonotonicMs, NodeName } from '../core/names.ts'
-import type { BalancerReport } from '../core/node-report.ts'
+import { balancersOf } from '../../core/cluster-layout.ts'
+import type { MonotonicMs, NodeName } from '../../core/names.ts'
+import type { BalancerReport } from '../../core/node-report.ts'
 import type { VipParts } from './keep-vip.ts'
 
 /** A report that has not been seen to change for longer says nothing any more. */

@@ -1,7 +1,7 @@
 // Whether this host is alone: since when nothing has been heard from any other one.
 
-import type { NodeLayout } from '../core/cluster-layout.ts'
-import type { MonotonicMs } from '../core/names.ts'
+import type { NodeLayout } from '../../core/cluster-layout.ts'
+import type { MonotonicMs } from '../../core/names.ts'
 import type { VipParts } from './keep-vip.ts'
 
 /** Others are asked when nothing came by itself for so many periods, and have this long to answer. */

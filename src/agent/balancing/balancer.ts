@@ -2,39 +2,20 @@
 // switch at once instead of with its next checks. The proxy's own checks stay the truth: when this
 // agent is dead, or does not hear from the store, they alone decide.
 
-import type { ClusterLayout, NodeLayout } from '../core/cluster-layout.ts'
-import { nodeIn } from '../core/cluster-layout.ts'
-import { noControl } from '../core/control.ts'
-import type { Epoch, MonotonicMs, NodeName } from '../core/names.ts'
-import type { NodeReport } from '../core/node-report.ts'
-import { reportFingerprint } from '../core/node-report.ts'
-import type { WriteRoute } from '../core/routing.ts'
-import { isSameRoute, writeRouteOf } from '../core/routing.ts'
-import { messageOf } from '../lib/errors.ts'
-import type { AgentApi, AgentStatus, LeaseStatus, RequestAnswer } from '../ports/agent-api.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { ClusterStore } from '../ports/cluster-store.ts'
-import { StoreUnavailableError } from '../ports/cluster-store.ts'
-import type { Journal } from '../ports/journal.ts'
-import type { Peers } from '../ports/peers.ts'
-import type { Proxy } from '../ports/proxy.ts'
-import type { StoreMember } from '../ports/store-member.ts'
-import type { Vip } from '../ports/vip.ts'
-import { StoreMirror } from './store-mirror.ts'
-import { keepVip, vipReportPeriodMs } from './keep-vip.ts'
-import { Waker } from './waker.ts'
-
-export type BalancerPorts = {
-  readonly clock: Clock
-  readonly store: ClusterStore
-  readonly journal: Journal
-  readonly proxy: Proxy
-  /** A balancer may vote too. */
-  readonly member: StoreMember
-  readonly peers: Peers
-  /** Null: the cluster has no address that its balancers share. */
-  readonly vip: Vip | null
-}
+import type { ClusterLayout } from '../../core/cluster-layout.ts'
+import { nodeIn } from '../../core/cluster-layout.ts'
+import { noControl } from '../../core/control.ts'
+import type { Epoch, NodeName } from '../../core/names.ts'
+import type { WriteRoute } from '../../core/routing.ts'
+import { isSameRoute, writeRouteOf } from '../../core/routing.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { AgentApi, AgentStatus, LeaseStatus, RequestAnswer } from '../../ports/agent-api.ts'
+import { StoreUnavailableError } from '../../ports/cluster-store.ts'
+import { StoreMirror } from '../store-mirror.ts'
+import { Waker } from '../waker.ts'
+import { keepVip } from './keep-vip.ts'
+import type { BalancerParts, BalancerPorts } from './parts.ts'
+import { keepReporting, reportOf } from './report.ts'
 
 export type BalancerOptions = {
   readonly layout: ClusterLayout
@@ -47,31 +28,6 @@ export interface Balancer extends AgentApi {
   run(signal: AbortSignal): Promise<void>
 }
 
-type Parts = BalancerPorts & {
-  readonly layout: ClusterLayout
-  readonly self: NodeLayout
-  readonly version: string
-  readonly mirror: StoreMirror
-  readonly waker: Waker
-  readonly reportWaker: Waker
-  readonly counters: Record<string, number>
-  /** What changes while it runs. */
-  readonly memory: {
-    loopedAtMs: MonotonicMs
-    isStopping: boolean
-    /** What the proxy was last told; null: nothing yet since it was started. */
-    applied: WriteRoute | null
-    /** The nodes that it would send writes to, as far as we know. */
-    writesTo: readonly NodeName[]
-    /** Why this balancer may not have the shared address; null: it may. */
-    unfitBecause: string | null
-    /** When it was last told a route. */
-    switchedAtMs: MonotonicMs
-    /** Lease revision that was there when we first looked: its age is unknown. */
-    firstLeaseRevision: number | null
-  }
-}
-
 /** Pause between two looks at the proxy after a switch, when a check may still undo it, and later. */
 const watchfulPauseMs = 250
 const quietPauseMs = 1000
@@ -79,11 +35,10 @@ const quietPauseMs = 1000
 const watchfulForMs = 5000
 const liveMsMax = 5000
 const commandDeadlineMs = 500
-const reportPeriodMs = 5000
 
 /** Joins the parts. Nothing runs before `run`. */
 export function createBalancer(ports: BalancerPorts, options: BalancerOptions): Balancer {
-  const parts: Parts = {
+  const parts: BalancerParts = {
     ...ports,
     layout: options.layout,
     self: nodeIn(options.layout, options.node),
@@ -117,7 +72,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
   }
 }
 
-async function run(parts: Parts, signal: AbortSignal): Promise<void> {
+async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   const { clock, store, proxy, member, mirror, waker, reportWaker, memory } = parts
   const background = new AbortController()
   const stop = (): void => {
@@ -166,14 +121,14 @@ async function run(parts: Parts, signal: AbortSignal): Promise<void> {
   await member.stop()
 }
 
-function pauseMs({ memory, clock, proxy }: Parts): number {
+function pauseMs({ memory, clock, proxy }: BalancerParts): number {
   const isSettled = memory.applied !== null && proxy.state().kind === 'running'
   const quietMs = clock.monotonicMs() - memory.switchedAtMs
   return isSettled && quietMs > watchfulForMs ? quietPauseMs : watchfulPauseMs
 }
 
 /** Tells the proxy a new route, or holds it to the present one. */
-async function keepRoute(parts: Parts): Promise<void> {
+async function keepRoute(parts: BalancerParts): Promise<void> {
   const { proxy, journal, memory, clock } = parts
   const route = routeOf(parts)
   if (proxy.state().kind !== 'running') {
@@ -214,7 +169,7 @@ async function keepRoute(parts: Parts): Promise<void> {
   }
 }
 
-function routeOf(parts: Parts): WriteRoute {
+function routeOf(parts: BalancerParts): WriteRoute {
   const { mirror, memory, clock } = parts
   const lease = mirror.view()?.lease ?? null
   const isOfUnknownAge = lease?.revision === memory.firstLeaseRevision
@@ -222,11 +177,11 @@ function routeOf(parts: Parts): WriteRoute {
   return writeRouteOf(lease?.value ?? null, seenAtMs, clock.monotonicMs())
 }
 
-function count(parts: Parts, name: string): void {
+function count(parts: BalancerParts, name: string): void {
   parts.counters[name] = (parts.counters[name] ?? 0) + 1
 }
 
-function roleOf(parts: Parts): ReturnType<AgentApi['role']> {
+function roleOf(parts: BalancerParts): ReturnType<AgentApi['role']> {
   const { clock, memory, proxy } = parts
   const isLive = clock.monotonicMs() - memory.loopedAtMs < liveMsMax
   return {
@@ -238,64 +193,7 @@ function roleOf(parts: Parts): ReturnType<AgentApi['role']> {
   }
 }
 
-function reportOf(parts: Parts): NodeReport {
-  const { self, clock, version } = parts
-  return {
-    name: self.name,
-    role: self.role,
-    incarnation: null,
-    systemId: null,
-    ...stateOf(parts),
-    isPrimary: false,
-    epoch: null,
-    history: null,
-    position: null,
-    replayLsn: null,
-    upstream: null,
-    promise: 0 as Epoch,
-    isEvidence: false,
-    // The other balancers look at it.
-    balancing: { writesTo: parts.memory.writesTo[0] ?? null, hasVip: hasVip(parts) },
-    version,
-    reportedAtMs: clock.wallClockMs(),
-  }
-}
-
-function stateOf(parts: Parts): Pick<NodeReport, 'state' | 'detail'> {
-  if (parts.memory.isStopping) return { state: 'stopping', detail: null }
-  const state = parts.proxy.state()
-  switch (state.kind) {
-    case 'running':
-      return runningState(parts, state.outdated)
-    case 'starting':
-      return { state: 'starting', detail: state.detail }
-    case 'failed':
-      return { state: 'failed', detail: state.detail }
-  }
-}
-
-function runningState(
-  { vip, memory }: Parts,
-  outdated: string | null,
-): Pick<NodeReport, 'state' | 'detail'> {
-  const state = vip?.state() ?? null
-  if (state === null || state.kind === 'running') {
-    const unfit = memory.unfitBecause
-    if (unfit !== null) return { state: 'running', detail: `it may not have the address: ${unfit}` }
-    const keepsOld = (program: string, why: string | null) =>
-      why === null ? null : `${program} keeps its former configuration: ${why}`
-    const detail = keepsOld('HAProxy', outdated) ?? keepsOld('Keepalived', state?.outdated ?? null)
-    return { state: 'running', detail }
-  }
-  return { state: state.kind, detail: state.detail }
-}
-
-function hasVip({ vip }: Parts): boolean | null {
-  const state = vip?.state() ?? null
-  return state === null ? null : state.kind === 'running' && state.isHere
-}
-
-function leaseStatusOf(parts: Parts): LeaseStatus | null {
+function leaseStatusOf(parts: BalancerParts): LeaseStatus | null {
   const { mirror, clock } = parts
   const lease = mirror.view()?.lease?.value
   if (lease === undefined) return null
@@ -304,13 +202,13 @@ function leaseStatusOf(parts: Parts): LeaseStatus | null {
   return { holder: lease.holder, epoch: lease.epoch, state: lease.state, remainingMs }
 }
 
-function isStoreReachable(parts: Parts): boolean {
+function isStoreReachable(parts: BalancerParts): boolean {
   const answeredAtMs = parts.mirror.answeredAtMs()
   if (answeredAtMs === null) return false
   return parts.clock.monotonicMs() - answeredAtMs < Math.max(3000, parts.layout.plan.ttlMs)
 }
 
-function statusOf(parts: Parts): AgentStatus {
+function statusOf(parts: BalancerParts): AgentStatus {
   const { layout, self, version, mirror, member, counters } = parts
   const view = mirror.view()
   return {
@@ -332,7 +230,7 @@ function statusOf(parts: Parts): AgentStatus {
   }
 }
 
-async function events(parts: Parts, countMax: number): ReturnType<AgentApi['events']> {
+async function events(parts: BalancerParts, countMax: number): ReturnType<AgentApi['events']> {
   try {
     return await parts.store.readEvents(countMax, parts.layout.plan.storeAttemptMs * 2)
   } catch (error) {
@@ -342,7 +240,7 @@ async function events(parts: Parts, countMax: number): ReturnType<AgentApi['even
 }
 
 /** A balancer decides nothing: requests go to the primary's agent, and it is never evidence. */
-function refusals(parts: Parts): Omit<AgentApi, 'role' | 'status' | 'events' | 'onChange'> {
+function refusals(parts: BalancerParts): Omit<AgentApi, 'role' | 'status' | 'events' | 'onChange'> {
   const elsewhere = async (): Promise<RequestAnswer> => ({
     kind: 'elsewhere',
     node: parts.mirror.view()?.lease?.value.holder ?? null,
@@ -362,32 +260,5 @@ function refusals(parts: Parts): Omit<AgentApi, 'role' | 'status' | 'events' | '
       hasData: false,
       hasEverRunStore: parts.member.hasEverRun(),
     }),
-  }
-}
-
-function reportPeriodMsOf(parts: Parts): number {
-  if (parts.layout.vip === null) return reportPeriodMs
-  return hasVip(parts) === true ? vipReportPeriodMs.holder : vipReportPeriodMs.other
-}
-
-async function keepReporting(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { clock, store, layout, reportWaker } = parts
-  let published = ''
-  let publishedAtMs: MonotonicMs | null = null
-  while (!signal.aborted) {
-    const report = reportOf(parts)
-    const fingerprint = reportFingerprint(report)
-    const isDue =
-      publishedAtMs === null || clock.monotonicMs() - publishedAtMs >= reportPeriodMsOf(parts)
-    if (isDue || fingerprint !== published) {
-      try {
-        await store.publish(report, layout.plan.storeAttemptMs)
-        published = fingerprint
-        publishedAtMs = clock.monotonicMs()
-      } catch (error) {
-        if (!(error instanceof StoreUnavailableError)) throw error
-      }
-    }
-    await reportWaker.wait(watchfulPauseMs)
   }
 }
