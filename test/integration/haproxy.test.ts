@@ -416,7 +416,18 @@ describe('haproxy: the process', () => {
     expect(logged.filter((line) => line.includes('keeps its former configuration'))).toHaveLength(1)
   })
 
-  it('a process that was never recorded is found; one that hangs is replaced', async () => {
+  it('one that hangs is ended and started again', async () => {
+    const proxy = await startProxy()
+    const pid = await pidOf()
+    let startCount = 0
+    proxy.onStarted(() => (startCount += 1))
+    process.kill(pid, 'SIGSTOP')
+    await eventually('another one runs', () => startCount === 1)
+    expect(isProcessAlive(pid)).toBe(false)
+    expect(logged.join('\n')).toContain('HAProxy does not answer any more')
+  })
+
+  it('a process that was never recorded is found; one that hung meanwhile is replaced', async () => {
     nodes[0].isPrimary = true
     const first = await startMortalProxy()
     const pid = await pidOf()

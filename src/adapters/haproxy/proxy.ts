@@ -4,6 +4,8 @@ import { dataNodesOf } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { keepRunning } from '../../host/keep-running.ts'
 import type { KeptProgram } from '../../host/keep-running.ts'
+import type { LastingProcess } from '../../host/lasting-process.ts'
+import { signalProcess } from '../../host/process-table.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal } from '../../ports/journal.ts'
 import { ProxyError } from '../../ports/proxy.ts'
@@ -17,6 +19,10 @@ import { parseServersState, sendCommand } from './runtime-api.ts'
 export type HaproxyOptions = HaproxyProcessOptions
 
 const lookPeriodMs = 250
+const looksPerQuestion = 4
+const answerDeadlineMs = 1000
+/** So many questions in a row without an answer: it hangs. */
+const silentCountMax = 4
 /** How often a configuration that was not taken is tried again: whatever was in its way may be gone. */
 const looksPerRetry = 40
 
@@ -61,6 +67,20 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
     for (const listener of startedListeners) listener()
   }
 
+  let silentCount = 0
+  /** One that hangs serves nobody, and would be found running for ever. */
+  const endSilent = async ({ pid }: LastingProcess): Promise<void> => {
+    const isSilent = await sendCommand(options.socketPath, 'show info', answerDeadlineMs).then(
+      () => false,
+      () => true,
+    )
+    silentCount = isSilent ? silentCount + 1 : 0
+    if (silentCount < silentCountMax) return
+    silentCount = 0
+    journal.log('warn', 'HAProxy does not answer any more: it is killed.')
+    signalProcess(pid, 'SIGKILL')
+  }
+
   const program: KeptProgram = {
     name: 'HAProxy',
     logFile: options.logFile,
@@ -71,8 +91,9 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
       return next.process
     },
     onLook: async (count) => {
-      if (serving === null || serving.outdated === null) return null
-      if (count === 0 || count % looksPerRetry !== 0) return null
+      if (serving === null || count === 0) return null
+      if (count % looksPerQuestion === 0) await endSilent(serving.process)
+      if (serving.outdated === null || count % looksPerRetry !== 0) return null
       const before = serving.process
       const next = await replaceServing(clock, options, before)
       if (next.process !== before) follow(next)

@@ -164,6 +164,8 @@ async function keepRoute(parts: BalancerParts): Promise<void> {
     const words = target === null ? 'Nobody takes writes now.' : `Writes go to ${target}.`
     journal.log('info', words, fields)
   } catch (error) {
+    // One that does not answer leads nobody anywhere, as far as we know.
+    memory.writesTo = []
     count(parts, 'balancer_failures')
     journal.log('warn', `The proxy could not be switched: ${messageOf(error)}`)
   }
