@@ -5,6 +5,7 @@ import { type Column, renderTable } from '../src/cli/render-table.ts'
 import { createStyle } from '../src/cli/style.ts'
 import { BenchCluster, defaultShape } from './cluster.ts'
 import { giveCore } from './cores.ts'
+import { measureInTurn } from './in-turn.ts'
 import { mustMove, runOnClientHost, vipHolderOf } from './lab.ts'
 import { describeMachine, loadAverage, renderMachine } from './machine.ts'
 import { parseChoice, parseCount, readOptions, runBench, writeJson } from './options.ts'
@@ -69,10 +70,11 @@ async function main(): Promise<boolean> {
       await measure(direct)
       await measure(balanced)
       for (let round = 0; round < rounds; round++) {
-        const isDirectFirst = round % 2 === 0
-        const early = await measure(isDirectFirst ? direct : balanced)
-        const late = await measure(isDirectFirst ? balanced : direct)
-        const [directTps, balancedTps] = isDirectFirst ? [early, late] : [late, early]
+        const [directTps, balancedTps] = await measureInTurn(
+          round,
+          () => measure(direct),
+          () => measure(balanced),
+        )
         results.push({ script, directTps, balancedTps, loadAverage: loadAverage() })
         say(
           `  ${script} ${String(round + 1)}: direct ${directTps.toFixed(0)} tps, ` +

@@ -8,6 +8,7 @@ import { createStyle } from '../src/cli/style.ts'
 import { nodeOf } from '../src/core/names.ts'
 import { BenchCluster, defaultShape } from './cluster.ts'
 import { type ProgramCost, measureIdleCost } from './idle-cost.ts'
+import { measureInTurn } from './in-turn.ts'
 import { describeMachine, loadAverage, renderMachine } from './machine.ts'
 import { parseChoice, parseCount, readOptions, runBench, writeJson } from './options.ts'
 import { Pgbench } from './pgbench.ts'
@@ -111,11 +112,7 @@ async function compareThroughput(
   }
   const results: Round[] = []
   for (let round = 0; round < rounds; round++) {
-    // A B, B A, A B …: what drifts with time is not counted against one of them.
-    const isManagedFirst = round % 2 === 0
-    const early = isManagedFirst ? await measureManaged() : await measurePlain()
-    const late = isManagedFirst ? await measurePlain() : await measureManaged()
-    const [managedTps, plainTps] = isManagedFirst ? [early, late] : [late, early]
+    const [managedTps, plainTps] = await measureInTurn(round, measureManaged, measurePlain)
     results.push({ managedTps, plainTps, loadAverage: loadAverage() })
     say(
       `  round ${round + 1}: managed ${managedTps.toFixed(0)} tps, unmanaged ${plainTps.toFixed(0)} tps, ` +
