@@ -16,7 +16,9 @@ export const setUpErrors: readonly ErrorHelp[] = [
   {
     code: 'PGHERD_HOME_INVALID',
     reason: 'configuration',
-    meaning: 'The environment variable PGHERD_HOME names no absolute path.',
+    meaning:
+      'The environment variable PGHERD_HOME names no absolute path, or links on the way to the folder lead ' +
+      'nowhere. Clusters are found by the path of their folder, so it must be known.',
     remedies: ['Set it to a folder such as /var/lib/pgherd, or unset it.'],
   },
   {

@@ -1,11 +1,13 @@
 // A lab as a person uses it: hosts with addresses of their own, cables that are cut, power that fails, one
 // address for applications. One lab for all; the tests build on each other in this order.
 
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ClusterStatus } from '../../src/core/cluster-status.ts'
 import { parseSpec } from '../../src/config/load.ts'
+import type { ProcessInfo } from '../../src/host/process-info.ts'
+import { listProcesses } from '../../src/host/process-info.ts'
 import { labNetworkOf } from '../../src/runtimes/lab/hosts.ts'
 import { labSpecOf } from '../../src/runtimes/lab/lab-spec.ts'
 import type { LabHostState } from '../../src/runtimes/runtime.ts'
@@ -65,6 +67,9 @@ function namespaces(): readonly string[] {
   const { prefix } = labNetworkOf(path.join(home.directory, 'lab'), layout)
   return readdirSync('/run/netns').filter((name) => name.startsWith(prefix))
 }
+
+const worksInHome = ({ workingDirectory, arguments: words }: ProcessInfo): boolean =>
+  [workingDirectory, ...words].some((each) => each?.startsWith(home.directory) === true)
 
 describe.skipIf(obstacle !== null)('a lab', () => {
   beforeAll(async () => {
@@ -162,8 +167,19 @@ describe.skipIf(obstacle !== null)('a lab', () => {
     expect((await write()).stdout).toBe('1\n')
   })
 
-  test('destroy leaves no namespace', async () => {
-    expect((await pgherd('destroy', '--yes', '--cluster', 'lab')).exitCode).toBe(0)
+  test('destroy, through a link to the same home, leaves no process and no namespace', async () => {
+    const link = `${home.directory}-link`
+    symlinkSync(home.directory, link)
+    try {
+      const { exitCode } = await home.run(['destroy', '--yes', '--cluster', 'lab'], {
+        environment: { PGHERD_HOME: link },
+        timeoutMs: 60_000,
+      })
+      expect(exitCode).toBe(0)
+    } finally {
+      rmSync(link)
+    }
+    expect(listProcesses().filter(worksInHome)).toEqual([])
     expect(namespaces()).toEqual([])
     expect(readdirSync(home.directory)).toEqual([])
   })
