@@ -268,6 +268,12 @@ export const setUpErrors: readonly ErrorHelp[] = [
     ],
   },
   {
+    code: 'PGHERD_LAB_NAMES',
+    reason: 'configuration',
+    meaning: 'A node has a name that every lab gives itself: `client` or `switch`.',
+    remedies: ['Give the node another name.'],
+  },
+  {
     code: 'PGHERD_LAB_HOST_UNKNOWN',
     reason: 'usage',
     meaning: 'The lab has no host of that name, and no node of that name runs on one.',
