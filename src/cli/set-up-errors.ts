@@ -247,10 +247,25 @@ export const setUpErrors: readonly ErrorHelp[] = [
   {
     code: 'PGHERD_LAB_FAILED',
     reason: 'system',
-    meaning: 'A command that makes or changes the network of a lab failed.',
+    meaning:
+      'A command that makes or changes the network of a lab failed. The data is not touched by it.',
     remedies: [
-      'Read the cause; then `pgherd destroy` removes what is left, and `pgherd up --runtime lab` begins anew.',
+      'Read the cause; `pgherd up` makes what is missing of the network.',
+      'If that does not help: `pgherd down`, then `pgherd up`, which makes all of it anew.',
     ],
+  },
+  {
+    code: 'PGHERD_LAB_DOWN',
+    reason: 'system',
+    meaning: 'The network of the lab is gone, as after `pgherd down`. The data is still there.',
+    remedies: ['Make it again: `pgherd up`.'],
+  },
+  {
+    code: 'PGHERD_LAB_SAME_HOST',
+    reason: 'usage',
+    meaning:
+      'Nodes on one host talk to each other without a cable, so nothing can be cut between them.',
+    remedies: ['See which node is on which host: `pgherd lab show`.'],
   },
   {
     code: 'PGHERD_LAB_NO_DELAY',

@@ -24,8 +24,7 @@ import {
   ensureSecretFiles,
   explainDiskError,
 } from './folders.ts'
-import { faultsFileIn, restoreFaults } from '../lab/lab.ts'
-import { ensureNetwork } from '../lab/network.ts'
+import { connectHosts } from '../lab/kept-faults.ts'
 import { listeningPorts } from '../../host/listening-ports.ts'
 import { listProcesses } from '../../host/process-info.ts'
 import { assertPortsFree } from './port-check.ts'
@@ -67,7 +66,7 @@ export async function up(
       return { isChanged: isNew, detail: isNew ? `made ${paths.directory}` : paths.directory }
     })
     signal.throwIfAborted()
-    const isConnected = await connectHosts(settings, paths, onStep)
+    const isConnected = await connectNetwork(settings, paths, onStep)
     const { loaded, apiSecret } = prepared
     const context: NodeContext = { settings, paths, client: settings.connect(apiSecret) }
     const isRun = await runNodes(context, loaded.layout, prepared.restart, onStep, signal)
@@ -133,8 +132,8 @@ async function prepare(
   }
 }
 
-/** Makes the network of a lab when it is not there. @returns whether it was not */
-async function connectHosts(
+/** Makes what is missing of a lab's network. @returns whether anything was */
+async function connectNetwork(
   { site }: LocalSettings,
   paths: ClusterPaths,
   onStep: StepListener,
@@ -142,10 +141,7 @@ async function connectHosts(
   const { lab } = site
   if (lab === null) return false
   return step(onStep, 'network', 'network', async () => {
-    const isChanged = await ensureNetwork(lab)
-    // Hosts that are made anew have power and whole cables.
-    if (isChanged) await rm(faultsFileIn(paths.state), { force: true })
-    await restoreFaults(lab, paths.state)
+    const isChanged = await connectHosts(lab, paths.state)
     const count = `${String(lab.hosts.length)} hosts on a switch of their own`
     return { isChanged, detail: count }
   })
