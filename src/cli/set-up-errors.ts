@@ -261,6 +261,14 @@ export const setUpErrors: readonly ErrorHelp[] = [
     remedies: ['Make it again: `pgherd up`.'],
   },
   {
+    code: 'PGHERD_LAB_POWER',
+    reason: 'system',
+    meaning:
+      'Hosts of the lab are turned off, and what was asked for needs them. They stay off until somebody ' +
+      'gives them power again.',
+    remedies: ['Give it back: `pgherd lab power-on HOST`; see which ones: `pgherd lab show`.'],
+  },
+  {
     code: 'PGHERD_LAB_SAME_HOST',
     reason: 'usage',
     meaning:

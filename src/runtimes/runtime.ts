@@ -22,6 +22,8 @@ export type UpResult = {
   readonly isChanged: boolean
   /** For people: what was left over of an earlier run and was cleaned, ports chosen, advice. */
   readonly notes: readonly string[]
+  /** Nodes of a lab whose hosts are turned off: they were left alone, and nobody is to wait for them. */
+  readonly withoutPower: readonly NodeName[]
 }
 
 export type NodeProcess = {

@@ -217,6 +217,19 @@ describe.skipIf(obstacle !== null)('a lab', () => {
       return holders.length === 1 && holders[0] !== holder
     })
     expect((await write()).stdout).toBe('1\n')
+    // It stays off, and nobody waits for it.
+    const again = await pgherd('up')
+    expect(again.exitCode).toBe(0)
+    expect(again.stderr).toContain(`its host has no power: pgherd lab power-on ${holder}`)
+    expect(await pgherd('node', 'start', holder)).toMatchObject({ exitCode: 6 })
+    expect((await pgherd('lab', 'cut', holder)).stderr).toContain('it has no power')
+    expect((await pgherd('lab', 'heal', holder)).stderr).toContain(
+      'is whole again; it has no power',
+    )
+    expect((await hosts()).find((host) => host.name === holder)).toMatchObject({
+      hasPower: false,
+      processCount: 0,
+    })
     await pgherd('lab', 'power-on', holder)
     await untilHealthy()
     expect(await vipHolders()).not.toContain(holder)
