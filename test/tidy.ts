@@ -270,8 +270,12 @@ const foreignWords = new Map([
 const foreignPlaces = ['src/adapters', 'src/lint']
 
 /** Places where the other program's word is the right one. */
-// The last one is of ip(8).
-const foreignWordsAllowed = [/\/replica\b/g, /wal_level\W+replica\b/g, / master \$\{bridge\}/g]
+const foreignWordsAllowed = [
+  /\/replica\b/g,
+  /wal_level\W+replica\b/g,
+  // Of ip(8).
+  / master(\?: string$|: bridge\b| \$\{bridge\})/g,
+]
 
 export function checkWords(files: readonly SourceFile[]): string[] {
   return files

@@ -16,7 +16,9 @@ export const setUpErrors: readonly ErrorHelp[] = [
   {
     code: 'PGHERD_HOME_INVALID',
     reason: 'configuration',
-    meaning: 'The environment variable PGHERD_HOME names no absolute path.',
+    meaning:
+      'The environment variable PGHERD_HOME names no absolute path, or links on the way to the folder lead ' +
+      'nowhere. Clusters are found by the path of their folder, so it must be known.',
     remedies: ['Set it to a folder such as /var/lib/pgherd, or unset it.'],
   },
   {
@@ -245,10 +247,33 @@ export const setUpErrors: readonly ErrorHelp[] = [
   {
     code: 'PGHERD_LAB_FAILED',
     reason: 'system',
-    meaning: 'A command that makes or changes the network of a lab failed.',
+    meaning:
+      'A command that makes or changes the network of a lab failed. The data is not touched by it.',
     remedies: [
-      'Read the cause; then `pgherd destroy` removes what is left, and `pgherd up --runtime lab` begins anew.',
+      'Read the cause; `pgherd up` makes what is missing of the network.',
+      'If that does not help: `pgherd down`, then `pgherd up`, which makes all of it anew.',
     ],
+  },
+  {
+    code: 'PGHERD_LAB_DOWN',
+    reason: 'system',
+    meaning: 'The network of the lab is gone, as after `pgherd down`. The data is still there.',
+    remedies: ['Make it again: `pgherd up`.'],
+  },
+  {
+    code: 'PGHERD_LAB_POWER',
+    reason: 'system',
+    meaning:
+      'Hosts of the lab are turned off, and what was asked for needs them. They stay off until somebody ' +
+      'gives them power again.',
+    remedies: ['Give it back: `pgherd lab power-on HOST`; see which ones: `pgherd lab show`.'],
+  },
+  {
+    code: 'PGHERD_LAB_SAME_HOST',
+    reason: 'usage',
+    meaning:
+      'Nodes on one host talk to each other without a cable, so nothing can be cut between them.',
+    remedies: ['See which node is on which host: `pgherd lab show`.'],
   },
   {
     code: 'PGHERD_LAB_NO_DELAY',
@@ -264,6 +289,12 @@ export const setUpErrors: readonly ErrorHelp[] = [
       'Leave the hosts out, and the lab chooses addresses.',
       'Give all nodes IPv4 addresses of one network of 256.',
     ],
+  },
+  {
+    code: 'PGHERD_LAB_NAMES',
+    reason: 'configuration',
+    meaning: 'A node has a name that every lab gives itself: `client` or `switch`.',
+    remedies: ['Give the node another name.'],
   },
   {
     code: 'PGHERD_LAB_HOST_UNKNOWN',

@@ -1,6 +1,7 @@
 // Waits until a cluster does what its spec says, and shows each node on its way there.
 
 import type { ClusterStatus, NodeStatus } from '../core/cluster-status.ts'
+import type { NodeName } from '../core/names.ts'
 import type { StatusReason } from '../core/status-reasons.ts'
 import { PgherdError } from '../lib/errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -12,10 +13,16 @@ import type { StepUpdate } from './step-list.ts'
 
 const pollMs = 100
 
+export type Patience = {
+  /** Nodes that nobody is to wait for, as those without power. */
+  readonly absent: readonly NodeName[]
+  /** The most that it waits. */
+  readonly timeoutMs: number
+}
+
 /**
- * Returns the first healthy status.
- * @param onStep one step per node, and one for the whole
- * @param timeoutMs the most that it waits
+ * Returns the first status in which the cluster is healthy, as far as it can be.
+ * @param onStep one step per node that is waited for
  * @throws PgherdError PGHERD_NOT_HEALTHY_IN_TIME, naming what is missing
  */
 export async function waitForHealth(
@@ -23,14 +30,14 @@ export async function waitForHealth(
   client: StatusClient,
   clock: Clock,
   onStep: (step: StepUpdate) => void,
-  timeoutMs: number,
+  { absent, timeoutMs }: Patience,
   signal: AbortSignal,
 ): Promise<ClusterStatus> {
   const deadlineMs = clock.monotonicMs() + timeoutMs
   for (;;) {
     const { status } = await observeCluster(cluster, client)
-    for (const step of healthSteps(status)) onStep(step)
-    if (status.verdict === 'healthy') return status
+    for (const step of healthSteps(status, absent)) onStep(step)
+    if (isHealthyBut(status, absent)) return status
     signal.throwIfAborted()
     const lost = status.reasons.find((reason) => reason.code === 'node-failed')
     if (lost !== undefined) throw notHealthy(status, lost, 'and it does not go on by itself')
@@ -39,6 +46,20 @@ export async function waitForHealth(
     }
     await clock.sleep(pollMs, signal)
   }
+}
+
+/** What the absence of a node leads to, wherever it is. */
+const consequences: ReadonlySet<StatusReason['code']> = new Set(['store-votes', 'durability'])
+
+/** Whether nothing is wrong but that the nodes `absent` are stopped, and what follows from that. */
+export function isHealthyBut(status: ClusterStatus, absent: readonly NodeName[]): boolean {
+  if (status.verdict === 'healthy') return true
+  if (absent.length === 0 || status.verdict !== 'degraded') return false
+  return status.reasons.every(({ code, node }) => {
+    if (node === null) return consequences.has(code)
+    // An absent primary is still missed: another one has to take over.
+    return code === 'node-stopped' && absent.includes(node)
+  })
 }
 
 function notHealthy(
@@ -56,11 +77,15 @@ function notHealthy(
 }
 
 /**
- * Each node as a step: done when it does what it is there for. The id is the one under which runtimes
- * report the start of a node, so that one line tells its whole way.
+ * Each node that is waited for as a step: done when it does what it is there for. The id is the one under
+ * which runtimes report the start of a node, so that one line tells its whole way.
  */
-export function healthSteps(status: ClusterStatus): readonly StepUpdate[] {
-  return status.nodes.map((node) => {
+export function healthSteps(
+  status: ClusterStatus,
+  absent: readonly NodeName[] = [],
+): readonly StepUpdate[] {
+  const awaited = status.nodes.filter((node) => !absent.includes(node.name))
+  return awaited.map((node) => {
     const isSettled = node.state === 'running' || node.state === 'streaming'
     return {
       id: `start:${node.name}`,

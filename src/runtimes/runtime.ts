@@ -22,6 +22,8 @@ export type UpResult = {
   readonly isChanged: boolean
   /** For people: what was left over of an earlier run and was cleaned, ports chosen, advice. */
   readonly notes: readonly string[]
+  /** Nodes of a lab whose hosts are turned off: they were left alone, and nobody is to wait for them. */
+  readonly withoutPower: readonly NodeName[]
 }
 
 export type NodeProcess = {
@@ -68,11 +70,23 @@ export type LabHostState = {
   readonly delayMs: number
 }
 
+/** What became of a change to a cable. */
+export type CableChange = {
+  /** False: it was so already. */
+  readonly isChanged: boolean
+  /** False: the host is off, so nothing passes whatever its cable is like. */
+  readonly hasPower: boolean
+}
+
 /**
  * What can be done to the hosts and cables of a lab. A host is named by itself or by a node on it.
- * @throws PgherdError PGHERD_LAB_HOST_UNKNOWN, PGHERD_LAB_ROOT, PGHERD_LAB_RIGHTS, PGHERD_LAB_FAILED
+ * @throws PgherdError PGHERD_LAB_HOST_UNKNOWN, PGHERD_LAB_DOWN, PGHERD_LAB_ROOT, PGHERD_LAB_RIGHTS,
+ * PGHERD_LAB_FAILED
  */
 export interface Lab {
+  /** There is no network, as after `down`; `up` makes it again. */
+  isDown(): Promise<boolean>
+  /** All of them are off while the lab is down. */
   hosts(): Promise<readonly LabHostState[]>
   /** Words before a program that let it run on the host. */
   enter(host: string): readonly string[]
@@ -80,15 +94,15 @@ export interface Lab {
    * Nothing passes between the host and the others any more.
    * @param from null: all other hosts
    * @param isOneWay only what the host sends is lost
-   * @returns false when it was so already
+   * @throws PgherdError PGHERD_LAB_SAME_HOST when one of the others is on the same host
    */
-  cut(host: string, from: readonly string[] | null, isOneWay: boolean): Promise<boolean>
+  cut(host: string, from: readonly string[] | null, isOneWay: boolean): Promise<CableChange>
   /** Everything passes again; with `from` null loss and delay of the host end too. */
-  heal(host: string, from: readonly string[] | null): Promise<boolean>
-  /** @param percent of its packets, in both directions, that get lost; 0 to 100 */
-  setLoss(host: string, percent: number): Promise<boolean>
-  /** @param delayMs that each of its packets takes, in both directions */
-  setDelay(host: string, delayMs: number): Promise<boolean>
+  heal(host: string, from: readonly string[] | null): Promise<CableChange>
+  /** @param percent of its packets, in both directions, that get lost; 0 to 100, in steps of 0.01 */
+  setLoss(host: string, percent: number): Promise<CableChange>
+  /** @param delayMs that each of its packets takes, in both directions; in steps of 0.001 */
+  setDelay(host: string, delayMs: number): Promise<CableChange>
   /** The cable goes dead, every process dies, nobody is told. @returns how many processes it hit */
   powerOff(host: string): Promise<number>
   /** Returns when the agents of the host answer. @returns false when it had power and ran */

@@ -1,15 +1,21 @@
 // A lab as a person uses it: hosts with addresses of their own, cables that are cut, power that fails, one
 // address for applications. One lab for all; the tests build on each other in this order.
 
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ClusterStatus } from '../../src/core/cluster-status.ts'
 import { parseSpec } from '../../src/config/load.ts'
+import type { ProcessInfo } from '../../src/host/process-info.ts'
+import { listProcesses } from '../../src/host/process-info.ts'
 import { labNetworkOf } from '../../src/runtimes/lab/hosts.ts'
+import type { LabNetwork } from '../../src/runtimes/lab/hosts.ts'
 import { labSpecOf } from '../../src/runtimes/lab/lab-spec.ts'
 import type { LabHostState } from '../../src/runtimes/runtime.ts'
+import { ensureNetwork, observeNetwork, removeNetwork } from '../../src/runtimes/lab/network.ts'
+import { planNetwork } from '../../src/runtimes/lab/network-state.ts'
 import { eventually } from '../support/eventually.ts'
+import { ip } from '../support/network-namespaces.ts'
 import { type Home, type RunResult, makeHome } from '../support/run-pgherd.ts'
 
 /** Null: it can run here. */
@@ -59,12 +65,56 @@ async function untilHealthy(): Promise<ClusterStatus> {
 
 const write = () => pgherd('psql', '-qAtc', 'create table if not exists t (); select 1')
 
+function network(): LabNetwork {
+  const { layout } = labSpecOf(parseSpec('cluster: lab', 'built-in defaults'))
+  return labNetworkOf(path.join(home.directory, 'lab'), layout)
+}
+
 /** Namespaces of this lab. */
 function namespaces(): readonly string[] {
-  const { layout } = labSpecOf(parseSpec('cluster: lab', 'built-in defaults'))
-  const { prefix } = labNetworkOf(path.join(home.directory, 'lab'), layout)
-  return readdirSync('/run/netns').filter((name) => name.startsWith(prefix))
+  return readdirSync('/run/netns').filter((name) => name.startsWith(network().prefix))
 }
+
+const inSwitch = (...words: readonly string[]): string =>
+  ip('netns', 'exec', network().switchNamespace, ...words)
+/** Pairs of ports between which the switch lets nothing pass. */
+const cutPairs = (): readonly string[] =>
+  inSwitch('nft', 'list', 'set', 'bridge', 'faults', 'cuts').match(/"port\d" \. "port\d"/g) ?? []
+
+const worksInHome = ({ workingDirectory, arguments: words }: ProcessInfo): boolean =>
+  [workingDirectory, ...words].some((each) => each?.startsWith(home.directory) === true)
+
+test.skipIf(obstacle !== null)(
+  'a network that was cut short after any command → made whole, and nothing but that',
+  async () => {
+    const spec = 'nodes:\n  - { name: pg-0, role: data, host: 10.77.0.11 }\n'
+    const directory = `/nowhere/${String(process.pid)}`
+    const small = labNetworkOf(directory, parseSpec(spec, 'test').layout)
+    const commands = planNetwork(small, new Map()).flatMap((batch) =>
+      batch.commands.map((line) => [
+        ...(batch.namespace === null ? [] : ['-n', batch.namespace]),
+        ...line.split(' '),
+      ]),
+    )
+    try {
+      for (const [count] of commands.entries()) {
+        for (const command of commands.slice(0, count)) ip(...command)
+        expect(await ensureNetwork(small), `after ${String(count)}`).toBe(true)
+        expect(planNetwork(small, await observeNetwork(small.prefix))).toEqual([])
+        ip('netns', 'exec', `${small.prefix}client`, 'ping', '-c1', '-W1', '10.77.0.11')
+        await removeNetwork(small.prefix)
+      }
+      // What a restart of the machine leaves: names without a namespace.
+      for (const name of ['switch', 'pg-0']) writeFileSync(`/run/netns/${small.prefix}${name}`, '')
+      expect(await ensureNetwork(small)).toBe(true)
+      expect(await ensureNetwork(small)).toBe(false)
+      ip('-n', small.switchNamespace, 'link', 'set', 'port0', 'down')
+      expect(await ensureNetwork(small), 'a host without power is finished').toBe(false)
+    } finally {
+      await removeNetwork(small.prefix)
+    }
+  },
+)
 
 describe.skipIf(obstacle !== null)('a lab', () => {
   beforeAll(async () => {
@@ -133,6 +183,31 @@ describe.skipIf(obstacle !== null)('a lab', () => {
     expect((await ping('client', '10.77.0.21')).exitCode).toBe(0)
   })
 
+  test('cuts that are made at once are all in force, and what nobody knows of can be healed', async () => {
+    const cut = ['pg-0', 'pg-1', 'pgw-0']
+    const from = ['--from', 'client', '--one-way']
+    const results = await Promise.all(cut.map((host) => json('lab', 'cut', host, ...from)))
+    for (const result of results) expect(result).toMatchObject({ isChanged: true })
+    const unheard = (await hosts()).filter(({ unheardBy }) => unheardBy.includes('client'))
+    expect(unheard.map((host) => host.name)).toEqual(cut)
+    expect(cutPairs()).toHaveLength(3)
+    // As when a command was killed between the rules and the file.
+    inSwitch('nft', 'add', 'element', 'bridge', 'faults', 'cuts', '{ "port5" . "port0" }')
+    await Promise.all([...cut, 'lb-1'].map((host) => pgherd('lab', 'heal', host)))
+    expect(cutPairs()).toEqual([])
+  })
+
+  test('a loss of everything; a line that the kernel cannot make is not kept', async () => {
+    expect(await pgherd('lab', 'loss', 'pg-2', '100')).toMatchObject({ exitCode: 0 })
+    const { stdout, exitCode } = await pgherd('lab', 'delay', 'pg-2', '0.4ms')
+    const shown = (await hosts()).find((host) => host.name === 'pg-2')
+    expect(shown).toMatchObject({ lossPercent: 100, delayMs: exitCode === 0 ? 0.4 : 0 })
+    expect(stdout).toBe('')
+    expect(inSwitch('nft', 'list', 'ruleset')).toContain('iifname "port2" drop')
+    await pgherd('lab', 'heal', 'pg-2')
+    expect(inSwitch('nft', 'list', 'ruleset')).not.toContain('port2')
+  })
+
   test('the host of the address loses power: the other balancer has it, then keeps it', async () => {
     await untilHealthy()
     const holder = await untilVipIsSomewhere()
@@ -142,6 +217,19 @@ describe.skipIf(obstacle !== null)('a lab', () => {
       return holders.length === 1 && holders[0] !== holder
     })
     expect((await write()).stdout).toBe('1\n')
+    // It stays off, and nobody waits for it.
+    const again = await pgherd('up')
+    expect(again.exitCode).toBe(0)
+    expect(again.stderr).toContain(`its host has no power: pgherd lab power-on ${holder}`)
+    expect(await pgherd('node', 'start', holder)).toMatchObject({ exitCode: 6 })
+    expect((await pgherd('lab', 'cut', holder)).stderr).toContain('it has no power')
+    expect((await pgherd('lab', 'heal', holder)).stderr).toContain(
+      'is whole again; it has no power',
+    )
+    expect((await hosts()).find((host) => host.name === holder)).toMatchObject({
+      hasPower: false,
+      processCount: 0,
+    })
     await pgherd('lab', 'power-on', holder)
     await untilHealthy()
     expect(await vipHolders()).not.toContain(holder)
@@ -152,18 +240,41 @@ describe.skipIf(obstacle !== null)('a lab', () => {
     expect(unknown.stderr).toContain('its hosts are pg-0, pg-1')
     expect(unknown.exitCode).toBe(2)
     expect((await pgherd('lab', 'loss', 'pg-0', 'much')).stderr).toContain('is no percentage')
+    const same = await pgherd('lab', 'cut', 'pg-0', '--from', 'pg-0')
+    expect(same.stderr).toContain('both are on the host pg-0')
     expect((await pgherd('up', '--runtime', 'moon')).stderr).toContain('there is no runtime moon')
   })
 
   test('down takes the network away, up makes it again, data stays', async () => {
     expect((await pgherd('down')).exitCode).toBe(0)
     expect(namespaces()).toEqual([])
+    const shown = await json<{ isDown: boolean; hosts: LabHostState[] }>('lab', 'show')
+    expect(shown.isDown).toBe(true)
+    expect(shown.hosts.map((host) => host.hasPower)).toEqual(Array(7).fill(false))
+    const { stderr, exitCode } = await pgherd('lab', 'power-on', 'pg-0')
+    expect(stderr).toMatch(/the network of the lab is down.*pgherd up/s)
+    expect(stderr).not.toContain('destroy')
+    expect(exitCode).toBe(6)
+    // As after an \`up\` that was killed while it made the network.
+    ip('netns', 'add', network().switchNamespace)
+    ip('netns', 'add', `${network().prefix}pg-1`)
     expect((await pgherd('up')).exitCode).toBe(0)
     expect((await write()).stdout).toBe('1\n')
   })
 
-  test('destroy leaves no namespace', async () => {
-    expect((await pgherd('destroy', '--yes', '--cluster', 'lab')).exitCode).toBe(0)
+  test('destroy, through a link to the same home, leaves no process and no namespace', async () => {
+    const link = `${home.directory}-link`
+    symlinkSync(home.directory, link)
+    try {
+      const { exitCode } = await home.run(['destroy', '--yes', '--cluster', 'lab'], {
+        environment: { PGHERD_HOME: link },
+        timeoutMs: 60_000,
+      })
+      expect(exitCode).toBe(0)
+    } finally {
+      rmSync(link)
+    }
+    expect(listProcesses().filter(worksInHome)).toEqual([])
     expect(namespaces()).toEqual([])
     expect(readdirSync(home.directory)).toEqual([])
   })

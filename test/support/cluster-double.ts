@@ -248,7 +248,7 @@ export function makeRuntime(clusters: readonly RuntimeCluster[], deeds: string[]
       deeds.push(`up ${spec.layout.cluster}`)
       const [cluster] = clusters
       if (cluster === undefined) throw new RangeError('the test has no cluster')
-      return { cluster, isChanged: false, notes: [] }
+      return { cluster, isChanged: false, notes: [], withoutPower: [] }
     },
   }
 }

@@ -2,11 +2,12 @@
 
 import type { ExitReason } from '../../lib/errors.ts'
 import { PgherdError } from '../../lib/errors.ts'
-import type { Lab, LabHostState } from '../../runtimes/runtime.ts'
+import type { CableChange, Lab, LabHostState } from '../../runtimes/runtime.ts'
 import type { Command, CommandArgument, CommandInput, CommandOption } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { type Deed, doDeed } from '../do-deed.ts'
-import { parseDuration, renderDuration } from '../render-quantity.ts'
+import { parseDelay, parsePercent, renderDelay } from '../line-quality.ts'
+import { tellNext } from '../next-line.ts'
 import { renderTable } from '../render-table.ts'
 import { runInForeground } from '../run-in-foreground.ts'
 
@@ -70,12 +71,12 @@ export const labCutCommand = labCommand({
   act: async (lab, host, input) => {
     const from = hostsOf(input)
     const isOneWay = input.isSet('one-way')
-    const isChanged = await lab.cut(host, from, isOneWay)
+    const change = await lab.cut(host, from, isOneWay)
     const whom = from === null ? 'everybody' : from.join(', ')
     const what = isOneWay
       ? `nothing that ${host} sends reaches ${whom}`
       : `${host} is cut off from ${whom}`
-    return { isChanged, message: isChanged ? what : `${what}, as before` }
+    return cableDeed(host, change, change.isChanged ? what : `${what}, as before`)
   },
 })
 
@@ -89,11 +90,11 @@ export const labHealCommand = labCommand({
   example: { line: 'pgherd lab heal pg-0', note: 'it finds out who is primary now, and follows' },
   next: () => ['pgherd status', 'pgherd lab show'],
   act: async (lab, host, input) => {
-    const isChanged = await lab.heal(host, hostsOf(input))
-    return {
-      isChanged,
-      message: isChanged ? `${host} is connected again` : `${host} was not cut off`,
-    }
+    const change = await lab.heal(host, hostsOf(input))
+    const done = change.hasPower
+      ? `${host} is connected again`
+      : `the cable of ${host} is whole again`
+    return cableDeed(host, change, change.isChanged ? done : `${host} was not cut off`)
   },
 })
 
@@ -134,13 +135,13 @@ export const labLossCommand = labCommand({
   verb: 'loss',
   summary: 'let a share of the packets of a host get lost',
   description: ['In both directions, at random. 0 ends it, and so does `lab heal`.'],
-  arguments: [{ name: 'percent', description: '0 to 100, as 5 or 0.5', isRequired: true }],
+  arguments: [{ name: 'percent', description: '0 to 100, as 5 or 0.25', isRequired: true }],
   example: { line: 'pgherd lab loss pg-1 10', note: 'every tenth packet of pg-1 is lost' },
   next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
   act: async (lab, host, input) => {
-    const percent = parsePercent(input.argument('percent') ?? '')
-    const isChanged = await lab.setLoss(host, percent)
-    return { isChanged, message: `${host} loses ${String(percent)} % of its packets` }
+    const percent = percentOf(input.argument('percent') ?? '')
+    const change = await lab.setLoss(host, percent)
+    return cableDeed(host, change, `${host} loses ${String(percent)} % of its packets`)
   },
 })
 
@@ -155,9 +156,9 @@ export const labDelayCommand = labCommand({
   example: { line: 'pgherd lab delay pg-1 20ms', note: 'pg-1 is 20 ms away' },
   next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
   act: async (lab, host, input) => {
-    const delayMs = parseDelay(input.argument('time') ?? '')
-    const isChanged = await lab.setDelay(host, delayMs)
-    return { isChanged, message: `packets of ${host} take ${renderDuration(delayMs)} longer` }
+    const delayMs = delayOf(input.argument('time') ?? '')
+    const change = await lab.setDelay(host, delayMs)
+    return cableDeed(host, change, `packets of ${host} take ${renderDelay(delayMs)} longer`)
   },
 })
 
@@ -165,16 +166,19 @@ export const labShowCommand: Command = {
   name: 'lab show',
   group: 'Lab',
   summary: 'list the hosts of the lab, and what is wrong with them',
-  description: ['Shows the addresses that each host has now, the virtual one too, power and cuts.'],
+  description: [
+    'Shows the addresses that each host has now, the virtual one too, power and cuts. While the cluster is ' +
+      'down, every host is off.',
+  ],
   arguments: [],
   options: [],
   examples: [{ line: 'pgherd lab show', note: 'where is the virtual address?' }],
   exits,
   run: async (context) => {
     const { cluster, lab } = await openLab(context)
-    const hosts = await lab.hosts()
+    const [hosts, isDown] = [await lab.hosts(), await lab.isDown()]
     if (context.isJson) {
-      printJson(context, { version: 1, cluster, hosts })
+      printJson(context, { version: 1, cluster, isDown, hosts })
       return 'done'
     }
     const { terminal } = context
@@ -189,6 +193,7 @@ export const labShowCommand: Command = {
     const header = ['Host', 'Nodes', 'Addresses', 'Power', 'Processes', 'Network']
     const columns = header.map((title) => ({ title }))
     terminal.print(...renderTable(columns, rows, terminal.width, terminal.style))
+    if (isDown) tellNext(terminal, 'pgherd up')
     return 'done'
   },
 }
@@ -275,6 +280,12 @@ async function runOn(
   return code === 0 ? 'done' : 'system'
 }
 
+/** A cable can be changed while its host is off; then nobody notices yet. */
+function cableDeed(host: string, { isChanged, hasPower }: CableChange, message: string): Deed {
+  const later = `; it has no power, so nothing passes before: pgherd lab power-on ${host}`
+  return { isChanged, message: hasPower ? message : message + later }
+}
+
 function troubleOf(host: LabHostState, hostCount: number): string {
   const { unheardBy, lossPercent, delayMs } = host
   const cut =
@@ -283,10 +294,10 @@ function troubleOf(host: LabHostState, hostCount: number): string {
     [
       unheardBy.length > 0 ? cut : null,
       lossPercent > 0 ? `loses ${String(lossPercent)} %` : null,
-      delayMs > 0 ? `${renderDuration(delayMs)} late` : null,
+      delayMs > 0 ? `${renderDelay(delayMs)} late` : null,
     ]
       .filter((each) => each !== null)
-      .join(', ') || 'ok'
+      .join(', ') || (host.hasPower ? 'ok' : '–')
   )
 }
 
@@ -298,16 +309,19 @@ function hostsOf(input: CommandInput): readonly string[] | null {
   throw badUsage('--from names no host', 'write --from pg-1 or --from pg-1,pg-2')
 }
 
-function parsePercent(text: string): number {
-  const percent = Number(text.replace(/%$/, ''))
-  if (text !== '' && percent >= 0 && percent <= 100) return percent
-  throw badUsage(`${text} is no percentage`, 'write a number from 0 to 100, as 5')
+function percentOf(text: string): number {
+  const percent = parsePercent(text)
+  if (percent !== null) return percent
+  throw badUsage(
+    `${JSON.stringify(text)} is no percentage`,
+    'write a number from 0 to 100 with at most two decimals, as 5 or 0.25',
+  )
 }
 
-function parseDelay(text: string): number {
-  const delayMs = text === '0' ? 0 : parseDuration(text)
-  if (delayMs !== null && delayMs <= 10_000) return delayMs
-  throw badUsage(`${text} is no delay`, 'write a time up to 10s, as 20ms')
+function delayOf(text: string): number {
+  const delayMs = parseDelay(text)
+  if (delayMs !== null) return delayMs
+  throw badUsage(`${JSON.stringify(text)} is no delay`, 'write a time up to 10s, as 20ms')
 }
 
 function badUsage(message: string, hint: string): PgherdError {

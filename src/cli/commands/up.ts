@@ -11,7 +11,7 @@ import { observeCluster } from '../observe-cluster.ts'
 import { parseDuration, renderDuration } from '../render-quantity.ts'
 import { renderStatus } from '../render-status.ts'
 import { type StepUpdate, showSteps } from '../step-list.ts'
-import { waitForHealth } from '../wait-for-health.ts'
+import { isHealthyBut, waitForHealth } from '../wait-for-health.ts'
 
 const timeoutDefaultMs = 120_000
 
@@ -83,10 +83,12 @@ async function runUp(
     const result = await runtime.up(spec, kind, tell, signal)
     const client = result.cluster.connect()
     const { status } = await observeCluster(result.cluster, client)
-    if (status.verdict !== 'healthy' || result.isChanged) {
-      await waitForHealth(result.cluster, client, clock, onStep, timeoutMs, signal)
+    const hasWaited = !isHealthyBut(status, result.withoutPower)
+    if (hasWaited || result.isChanged) {
+      const patience = { absent: result.withoutPower, timeoutMs }
+      await waitForHealth(result.cluster, client, clock, onStep, patience, signal)
     }
-    return { ...result, hasWaited: status.verdict !== 'healthy' }
+    return { ...result, hasWaited }
   } catch (error) {
     if (signal.aborted && !(error instanceof PgherdError)) return null
     throw error
@@ -158,7 +160,7 @@ type Outcome = { readonly tookMs: number; readonly isSecretShown: boolean }
 
 async function showResult(
   context: CommandContext,
-  { cluster, isChanged, hasWaited, notes }: Result,
+  { cluster, isChanged, hasWaited, notes, withoutPower }: Result,
   outcome: Outcome,
 ): Promise<void> {
   const { terminal } = context
@@ -181,8 +183,9 @@ async function showResult(
   }
   const { messageStyle } = terminal
   const took = renderDuration(outcome.tookMs)
+  const whole = withoutPower.length === 0 ? 'the cluster is healthy' : 'what has power is healthy'
   const unchanged = hasWaited
-    ? `Nothing to change; the cluster is healthy after ${took}.`
+    ? `Nothing to change; ${whole} after ${took}.`
     : `Nothing to change (looked for ${took}).`
   const doneSentence = isChanged ? `Cluster ${layout.cluster} is up after ${took}.` : unchanged
   terminal.tell(

@@ -67,6 +67,6 @@ function failed(program: string, words: readonly string[], complaint: string): P
     reason: 'system',
     message: `\`${[program, ...words].join(' ')}\` failed`,
     because: line,
-    hint: 'remove what is left of the lab with: pgherd destroy; then make it again with: pgherd up --runtime lab',
+    hint: 'mend the network with: pgherd up; or make it anew with: pgherd down, then pgherd up (the data stays)',
   })
 }

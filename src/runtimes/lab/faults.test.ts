@@ -81,6 +81,10 @@ describe('rules of the switch', () => {
   it('a loss of everything is a rule that nft takes', () => {
     // nft: Value 10000 exceeds valid range 0-9999
     expect(renderSwitchRules(network, withLoss(noFaults, 'pg-0', 100))).not.toContain('< 10000')
+    expect(renderSwitchRules(network, withLoss(noFaults, 'pg-0', 100))).toContain(
+      'iifname "port0" drop',
+    )
+    expect(renderSwitchRules(network, withLoss(noFaults, 'pg-0', 99.99))).toContain('< 9999 drop')
   })
 
   it('without faults nothing is dropped', () => {

@@ -40,7 +40,7 @@ export function withoutCut(faults: LabFaults, host: string, others: readonly str
   return { ...faults, cuts: faults.cuts.filter((cut) => !touches(cut)) }
 }
 
-/** @param percent 0 to 100; 0: no loss any more */
+/** @param percent 0 to 100, in steps of 0.01; 0: no loss any more */
 export function withLoss(faults: LabFaults, host: string, percent: number): LabFaults {
   return { ...faults, lossPercent: withValue(faults.lossPercent, host, percent) }
 }
@@ -91,8 +91,10 @@ export function renderSwitchRules(network: LabNetwork, faults: LabFaults): strin
 function renderLoss(host: LabHost, faults: LabFaults): readonly string[] {
   const percent = faults.lossPercent[host.name]
   if (percent === undefined) return []
-  const share = `numgen random mod 10000 < ${String(Math.round(percent * 100))} drop`
-  return [`    iifname "${host.port}" ${share}`, `    oifname "${host.port}" ${share}`]
+  const share = Math.round(percent * 100)
+  // A comparison that is always true is none that nft takes.
+  const drop = share >= 10_000 ? 'drop' : `numgen random mod 10000 < ${String(share)} drop`
+  return [`    iifname "${host.port}" ${drop}`, `    oifname "${host.port}" ${drop}`]
 }
 
 function withValue(

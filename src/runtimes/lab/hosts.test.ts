@@ -102,10 +102,26 @@ describe('the spec of a lab', () => {
     expect(labSpecOf(wanted).layout.nodes[0]?.host).toBe('192.168.5.9')
   })
 
+  it('network cards are called as they are in a lab, where they have a name', () => {
+    const nodes = `
+nodes:
+  - { name: a, role: data, host: 192.168.5.9 }
+  - { name: lb-0, role: balancer, host: 192.168.5.10, interface: bond0 }
+  - { name: lb-1, role: balancer, host: 192.168.5.11 }
+balancer:
+  vip: 192.168.5.100/24
+`
+    const cards = (more: string) => labSpecOf(parseSpec(nodes + more, 'x')).layout.vip?.interfaces
+    expect(cards('  interface: ens192\n')).toEqual({ 'lb-0': 'eth0', 'lb-1': 'eth0' })
+    expect(cards('')).toEqual({ 'lb-0': 'eth0', 'lb-1': null })
+  })
+
   it.each([
     ['a: 10.1.2.3, b: 10.1.3.3', /b of x is at 10.1.3.3/],
     ['a: db.example, b: 10.1.3.3', /a of x is at db.example/],
     ['client: 10.1.2.3', /client, which is a host of every lab/],
+    ['client: 127.0.0.1', /client, which is a host of every lab/],
+    ['a: 127.0.0.1, switch: 127.0.0.1', /x has a node switch, which is the switch of every lab/],
   ])('%s → refused', (hosts, message) => {
     const nodes = hosts.split(', ').map((pair) => {
       const [name, host] = pair.split(': ')

@@ -28,6 +28,9 @@ export type LabNetwork = {
 /** The host where applications would run; commands ask the agents from there too. */
 export const clientHost = 'client'
 
+/** The last part of the name of the switch's namespace, and its bridge. */
+export const switchName = 'switch'
+
 /** Every host of the lab has the same kind of network card. */
 export const hostInterface = 'eth0'
 
@@ -47,11 +50,12 @@ export function labNetworkOf(directory: string, layout: ClusterLayout): LabNetwo
     const nodes = layout.nodes.filter((node) => node.host === address).map((node) => node.name)
     return { name: nodes[0] ?? address, address, nodes }
   })
-  const taken = [...addresses, layout.endpoints.write?.host, layout.endpoints.read?.host]
+  const { endpoints, vip } = layout
+  const taken = [...addresses, vip?.address, endpoints.write?.host, endpoints.read?.host]
   const client = { name: clientHost, address: freeAddress(taken), nodes: [] }
   return {
     prefix,
-    switchNamespace: `${prefix}switch`,
+    switchNamespace: switchNamespaceOf(prefix),
     prefixLength: labPrefixLength,
     hosts: [...hosts, client].map((host, index) => ({
       ...host,
@@ -59,6 +63,11 @@ export function labNetworkOf(directory: string, layout: ClusterLayout): LabNetwo
       port: `port${String(index)}`,
     })),
   }
+}
+
+/** @param prefix with which all namespaces of a lab begin */
+export function switchNamespaceOf(prefix: string): string {
+  return `${prefix}${switchName}`
 }
 
 /** The host of that name, or the one on which the node of that name runs; null when there is none. */

@@ -1,5 +1,6 @@
-// From the spec that was asked for to one that a lab can run: every host gets an address of one network.
-// A spec with real IPv4 addresses keeps them, so that it can be rehearsed as it is. Pure.
+// From the spec that was asked for to one that a lab can run: every host gets an address of one network,
+// and its network card has the name that it has in a lab. A spec with real IPv4 addresses keeps them, so
+// that it can be rehearsed as it is. Pure.
 
 import { isIPv4 } from 'node:net'
 import { parseSpec } from '../../config/load.ts'
@@ -7,7 +8,7 @@ import type { LoadedSpec } from '../../config/load.ts'
 import { layoutOf } from '../../config/layout.ts'
 import { isLoopback } from '../../config/ports.ts'
 import { PgherdError } from '../../lib/errors.ts'
-import { clientHost, networkPartOf } from './hosts.ts'
+import { clientHost, hostInterface, networkPartOf, switchName } from './hosts.ts'
 
 const network = '10.77.0.'
 /** Last part of the first address of each role. */
@@ -30,17 +31,31 @@ balancer:
 /**
  * The spec with addresses for a lab.
  * @param wanted as it was named, or the built-in one
- * @throws PgherdError PGHERD_LAB_ADDRESSES when its own addresses cannot be the lab's
+ * @throws PgherdError PGHERD_LAB_ADDRESSES when its own addresses cannot be the lab's; PGHERD_LAB_NAMES
  */
 export function labSpecOf(wanted: LoadedSpec): LoadedSpec {
   const isDefault = wanted.source === 'built-in defaults'
   const { spec } = isDefault
     ? parseSpec(`cluster: ${wanted.spec.cluster}\n${defaultText}`, wanted.source)
     : wanted
+  assertNames(wanted)
   const isPlaced = spec.nodes.some((node) => !isLoopback(node.host))
   if (isPlaced) assertAddresses(wanted)
-  const placed = isPlaced ? spec : { ...spec, nodes: withAddresses(spec.nodes, wanted.source) }
+  const nodes = isPlaced ? spec.nodes : withAddresses(spec.nodes, wanted.source)
+  const placed = withLabCards({ ...spec, nodes })
   return { ...wanted, spec: placed, layout: layoutOf(placed) }
+}
+
+/** Whatever the cards of the real hosts are called. Where no name is given, none is needed. */
+function withLabCards(spec: LoadedSpec['spec']): LoadedSpec['spec'] {
+  const { balancer, nodes } = spec
+  return {
+    ...spec,
+    balancer: { ...balancer, interface: balancer.interface === null ? null : hostInterface },
+    nodes: nodes.map((node) =>
+      node.interface === undefined ? node : { ...node, interface: hostInterface },
+    ),
+  }
 }
 
 function withAddresses(
@@ -60,12 +75,28 @@ function withAddresses(
   })
 }
 
+/** Names that the lab itself gives. */
+const ownNames: ReadonlyMap<string, string> = new Map([
+  [clientHost, 'a host of every lab'],
+  [switchName, 'the switch of every lab'],
+])
+
+function assertNames({ spec, source }: LoadedSpec): void {
+  for (const { name } of spec.nodes) {
+    const what = ownNames.get(name)
+    if (what === undefined) continue
+    throw new PgherdError({
+      code: 'PGHERD_LAB_NAMES',
+      reason: 'configuration',
+      message: `${source} has a node ${name}, which is ${what}`,
+      hint: `give the node ${name} another name`,
+    })
+  }
+}
+
 function assertAddresses({ spec, source }: LoadedSpec): void {
   const [first] = spec.nodes
   for (const { name, host } of spec.nodes) {
-    if (name === clientHost) {
-      throw unfit(`${source} has a node ${name}, which is a host of every lab`, 'rename the node')
-    }
     const isOk = isIPv4(host) && networkPartOf(host) === networkPartOf(first?.host ?? '')
     if (isOk) continue
     throw unfit(

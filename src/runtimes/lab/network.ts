@@ -1,41 +1,62 @@
 // Makes and removes the network of a lab: a switch in a namespace of its own, one namespace per host, a
 // cable between them. The network and the firewall of the machine itself are not touched.
 
-import { readdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { isMissing } from '../../host/files.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import { runProgram } from './command.ts'
-import { hostInterface } from './hosts.ts'
+import { hostInterface, switchNamespaceOf } from './hosts.ts'
 import type { LabHost, LabNetwork } from './hosts.ts'
+import { planNetwork } from './network-state.ts'
+import type { CardState, NetworkState } from './network-state.ts'
 
 /** Where `ip netns` keeps the names. */
 const namespaceFolder = '/run/netns'
-const bridge = 'switch'
+/** NSFS_MAGIC of the kernel: a name that leads to a namespace, and no leftover file. */
+const namespaceFileSystem = 0x6e736673
 
 /** Words before a program that let it run on that host. */
 export function enterWords(host: LabHost): readonly string[] {
   return ['nsenter', `--net=${path.join(namespaceFolder, host.namespace)}`, '--']
 }
 
+/** Whether the namespace of a host is there: a program can be let in. */
+export function canEnter(host: LabHost): boolean {
+  return existsSync(path.join(namespaceFolder, host.namespace))
+}
+
+/** Whether there is a network at all, if only a part of it. */
+export async function hasNetwork(network: LabNetwork): Promise<boolean> {
+  return (await namespacesOf(network.prefix)).includes(network.switchNamespace)
+}
+
 /**
- * Makes what is missing of the network. A namespace that is there already stays, with all that runs in it.
+ * Makes what is missing of the network. What is there already stays, with all that runs in it.
  * @returns whether anything was missing
  * @throws PgherdError PGHERD_LAB_ROOT, PGHERD_LAB_RIGHTS, PGHERD_LAB_PROGRAM, PGHERD_LAB_FAILED
  */
 export async function ensureNetwork(network: LabNetwork): Promise<boolean> {
   assertRoot()
-  const present = await namespacesOf(network.prefix)
-  if (!present.includes(network.switchNamespace)) {
-    // Cables without a switch lead nowhere, and hosts without their cable are of no use.
-    await removeNetwork(network.prefix)
-    await makeSwitch(network.switchNamespace)
-    for (const host of network.hosts) await makeHost(network, host)
-    return true
+  const { prefix } = network
+  // Cables without a switch lead nowhere, and hosts without their cable are of no use.
+  if (await hasNetwork(network)) await removeStumps(prefix)
+  else await removeNetwork(prefix)
+  const batches = planNetwork(network, await observeNetwork(prefix))
+  for (const { namespace, commands } of batches) {
+    const where = namespace === null ? [] : ['-n', namespace]
+    await runProgram('ip', [...where, '-batch', '-'], lines(commands))
   }
-  const lacking = network.hosts.filter((host) => !present.includes(host.namespace))
-  for (const host of lacking) await makeHost(network, host)
-  return lacking.length > 0
+  return batches.length > 0
+}
+
+/** What there is of a lab's network. */
+export async function observeNetwork(prefix: string): Promise<NetworkState> {
+  const names = await namespacesOf(prefix)
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await observeCards(name)] as const)),
+  )
 }
 
 /**
@@ -44,10 +65,11 @@ export async function ensureNetwork(network: LabNetwork): Promise<boolean> {
  * @returns how many there were
  */
 export async function removeNetwork(prefix: string): Promise<number> {
-  const present = await namespacesOf(prefix)
-  if (present.length === 0) return 0
-  await runProgram('ip', ['-batch', '-'], lines(present.map((name) => `netns del ${name}`)))
-  return present.length
+  const names = await namesOf(prefix)
+  // The switch first: without it a network counts as gone, also when this is killed in the middle.
+  const isSwitch = (name: string) => name === switchNamespaceOf(prefix)
+  await removeNames([...names.filter(isSwitch), ...names.filter((name) => !isSwitch(name))])
+  return names.length
 }
 
 /** Process ids of everything that runs on a host, whoever started it. */
@@ -82,52 +104,41 @@ export async function forgetAddresses(network: LabNetwork, host: LabHost): Promi
   )
 }
 
-/** Addresses that a host has on its card at this moment, without their prefix lengths. */
-export async function addressesOf(host: LabHost): Promise<readonly string[]> {
-  const words = ['-n', host.namespace, '-json', 'address', 'show', hostInterface]
-  const [card] = JSON.parse(await runProgram('ip', words)) as readonly {
-    addr_info: readonly { local: string; scope: string }[]
+async function observeCards(namespace: string): Promise<readonly CardState[]> {
+  const output = await runProgram('ip', ['-n', namespace, '-json', 'address', 'show'])
+  const cards = JSON.parse(output) as readonly {
+    readonly ifname: string
+    readonly flags: readonly string[]
+    readonly master?: string
+    readonly addr_info: readonly { readonly local: string; readonly scope: string }[]
   }[]
-  return (card?.addr_info ?? []).filter(({ scope }) => scope === 'global').map(({ local }) => local)
+  return cards.map(({ ifname, flags, master: bridge, addr_info: addresses }) => ({
+    name: ifname,
+    isUp: flags.includes('UP'),
+    bridge: bridge ?? null,
+    addresses: addresses.filter(({ scope }) => scope === 'global').map(({ local }) => local),
+  }))
 }
 
-async function makeSwitch(namespace: string): Promise<void> {
-  await runProgram('ip', ['netns', 'add', namespace])
-  await runProgram(
-    'ip',
-    ['-n', namespace, '-batch', '-'],
-    // Without spanning tree and snooping: a cable works at once, and everybody hears multicast.
-    lines([
-      `link add ${bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
-      `link set ${bridge} up`,
-      'link set lo up',
-    ]),
-  )
-}
-
-async function makeHost(network: LabNetwork, host: LabHost): Promise<void> {
-  await runProgram('ip', ['netns', 'add', host.namespace])
-  await runProgram(
-    'ip',
-    ['-n', network.switchNamespace, '-batch', '-'],
-    lines([
-      `link add ${host.port} type veth peer name ${hostInterface} netns ${host.namespace}`,
-      `link set ${host.port} master ${bridge} up`,
-    ]),
-  )
-  await runProgram(
-    'ip',
-    ['-n', host.namespace, '-batch', '-'],
-    lines([
-      `addr add ${host.address}/${String(network.prefixLength)} dev ${hostInterface}`,
-      `link set ${hostInterface} up`,
-      'link set lo up',
-    ]),
-  )
-}
-
-/** Names of this lab's namespaces. */
+/** Names of this lab's namespaces that are there. */
 async function namespacesOf(prefix: string): Promise<readonly string[]> {
+  const names = await namesOf(prefix)
+  const areThere = await Promise.all(names.map(isNamespace))
+  return names.filter((_name, index) => areThere[index] === true)
+}
+
+/** Names that a killed command, or a restart of the machine, has left without a namespace. */
+async function removeStumps(prefix: string): Promise<void> {
+  const namespaces = await namespacesOf(prefix)
+  await removeNames((await namesOf(prefix)).filter((name) => !namespaces.includes(name)))
+}
+
+async function removeNames(names: readonly string[]): Promise<void> {
+  if (names.length === 0) return
+  await runProgram('ip', ['-batch', '-'], lines(names.map((name) => `netns del ${name}`)))
+}
+
+async function namesOf(prefix: string): Promise<readonly string[]> {
   try {
     const names = await readdir(namespaceFolder)
     return names.filter((name) => name.startsWith(prefix))
@@ -135,6 +146,31 @@ async function namespacesOf(prefix: string): Promise<readonly string[]> {
     if (isMissing(error)) return []
     throw error
   }
+}
+
+async function isNamespace(name: string): Promise<boolean> {
+  try {
+    return (await statfs(path.join(namespaceFolder, name))).type === namespaceFileSystem
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+/** @throws PgherdError PGHERD_LAB_DOWN */
+export async function assertNetwork(network: LabNetwork): Promise<void> {
+  if (!(await hasNetwork(network))) throw downError()
+}
+
+/** The network is gone, which is no damage. */
+export function downError(): PgherdError {
+  return new PgherdError({
+    code: 'PGHERD_LAB_DOWN',
+    reason: 'system',
+    message: 'the network of the lab is down',
+    because: 'its switch is not there, as after `pgherd down`',
+    hint: 'make it again, with the data that is there: pgherd up',
+  })
 }
 
 /** @throws PgherdError PGHERD_LAB_ROOT */

@@ -10,6 +10,7 @@ import { messageOf } from '../../lib/errors.ts'
 import { createLab } from '../lab/lab.ts'
 import type { LabNetwork } from '../lab/hosts.ts'
 import { removeNetwork } from '../lab/network.ts'
+import { assertPower } from '../lab/power.ts'
 import type { Lab, NodeProcesses, RuntimeCluster, StepListener } from '../runtime.ts'
 import { lockCluster } from './command-lock.ts'
 import { killNode, processesOf, startNode, stopNode } from './node-control.ts'
@@ -62,6 +63,7 @@ export function createLocalCluster(
     isSupervised: async () => (await findSupervisor(paths)) !== null,
     logFiles: (node) => logFilesOf(paths, node === null ? names : [node], node === null),
     startNode: async (node) => {
+      if (settings.site.lab !== null) await assertPower(settings.site.lab, node)
       await ensureSupervisor(settings, paths, layout.cluster, names)
       return startNode(context, layout, nodeOf(node))
     },

@@ -14,7 +14,7 @@ const answerMs = 500
 
 /**
  * Waits up to `waitMs` for another command to finish.
- * @param directory the cluster's folder
+ * @param directory the cluster's folder, or a file in it that has a lock of its own
  * @param command its name, for the message that others get
  * @throws PgherdError PGHERD_BUSY naming the other command
  */

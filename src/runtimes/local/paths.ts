@@ -1,10 +1,11 @@
 // Where the local runtime keeps things: PGHERD_HOME, and below it one folder per cluster.
 
 import { createHash } from 'node:crypto'
+import { readlinkSync, realpathSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { passFileIn } from '../../config/secrets.ts'
-import { PgherdError } from '../../lib/errors.ts'
+import { messageOf, PgherdError } from '../../lib/errors.ts'
 
 /** Linux: sun_path has 108 bytes, the last of them zero. */
 const socketPathBytesMax = 107
@@ -14,14 +15,34 @@ const longestSocketName = '.s.PGSQL.65535'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The folder of all clusters. As root it lies outside root's closed home, because PostgreSQL runs as
- * another user.
- * @throws PgherdError PGHERD_HOME_INVALID when the variable holds no absolute path
+ * The folder of all clusters, without links: locks, namespaces and the processes of a node are found by its
+ * path, so one folder must have one path, whichever way it was named. It need not be there yet.
+ * @throws PgherdError PGHERD_HOME_INVALID when it is no absolute path, or its links lead nowhere
  */
 export function resolveHome(environment: Environment): string {
+  const home = homeIn(environment)
+  try {
+    return withoutLinks(home)
+  } catch (error) {
+    throw new PgherdError({
+      code: 'PGHERD_HOME_INVALID',
+      reason: 'configuration',
+      message: `it cannot be found out which folder ${home} is`,
+      because: messageOf(error),
+      hint: 'correct its links, or set PGHERD_HOME to a folder such as /var/lib/pgherd',
+      cause: error,
+    })
+  }
+}
+
+/**
+ * As root it lies outside root's closed home, because PostgreSQL runs as another user.
+ * @throws PgherdError PGHERD_HOME_INVALID when the variable holds no absolute path
+ */
+function homeIn(environment: Environment): string {
   const given = environment['PGHERD_HOME']
   if (given !== undefined && given !== '') {
-    if (path.isAbsolute(given)) return path.normalize(given)
+    if (path.isAbsolute(given)) return path.resolve(given)
     throw new PgherdError({
       code: 'PGHERD_HOME_INVALID',
       reason: 'configuration',
@@ -37,6 +58,36 @@ export function resolveHome(environment: Environment): string {
       ? dataHome
       : path.join(environment['HOME'] ?? os.homedir(), '.local', 'share')
   return path.join(base, 'pgherd')
+}
+
+/** The path of the same folder without links, also those to what is not there yet. */
+function withoutLinks(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch (error) {
+    // What is not there has no other path. What may not be entered can be used by no path, and whoever
+    // tries is told so.
+    if (!isOneOf(error, ['ENOENT', 'ENOTDIR', 'EACCES'])) throw error
+  }
+  const parent = withoutLinks(path.dirname(folder))
+  const target = linkTarget(folder)
+  return target === null
+    ? path.join(parent, path.basename(folder))
+    : withoutLinks(path.resolve(parent, target))
+}
+
+/** Where a link leads; null when there is none. */
+function linkTarget(file: string): string | null {
+  try {
+    return readlinkSync(file)
+  } catch (error) {
+    if (isOneOf(error, ['ENOENT', 'ENOTDIR', 'EACCES', 'EINVAL'])) return null
+    throw error
+  }
+}
+
+function isOneOf(error: unknown, codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
 }
 
 export type ClusterPaths = {

@@ -11,6 +11,7 @@ import { assignPorts, balancerPortSettings, isLoopback, withPorts } from '../../
 import type { AssignedPorts } from '../../config/ports.ts'
 import { renderSpec } from '../../config/render.ts'
 import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
+import type { NodeName } from '../../core/names.ts'
 import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
 import { signalProcess } from '../../host/process-table.ts'
 import { PgherdError } from '../../lib/errors.ts'
@@ -24,8 +25,8 @@ import {
   ensureSecretFiles,
   explainDiskError,
 } from './folders.ts'
-import { faultsFileIn, restoreFaults } from '../lab/lab.ts'
-import { ensureNetwork } from '../lab/network.ts'
+import { connectHosts } from '../lab/kept-faults.ts'
+import { assertEnoughPower, nodesWithoutPower, powerOnCommand } from '../lab/power.ts'
 import { listeningPorts } from '../../host/listening-ports.ts'
 import { listProcesses } from '../../host/process-info.ts'
 import { assertPortsFree } from './port-check.ts'
@@ -58,6 +59,7 @@ export async function up(
   const lock = await lockCluster(paths.directory, 'up', lockWaitMs)
   try {
     const running = await readRunningSpec(paths)
+    const withoutPower = await findWithoutPower(settings, wanted.layout)
     const wantedSpec = await withPrograms(settings, paths, running, wanted)
     const notes: string[] = [...wanted.warnings]
     let prepared: Prepared = { loaded: wanted, apiSecret: '', restart: null, wasCutShort: false }
@@ -67,16 +69,19 @@ export async function up(
       return { isChanged: isNew, detail: isNew ? `made ${paths.directory}` : paths.directory }
     })
     signal.throwIfAborted()
-    const isConnected = await connectHosts(settings, paths, onStep)
+    const isConnected = await connectNetwork(settings, paths, onStep)
     const { loaded, apiSecret } = prepared
     const context: NodeContext = { settings, paths, client: settings.connect(apiSecret) }
-    const isRun = await runNodes(context, loaded.layout, prepared.restart, onStep, signal)
+    await leaveWithoutPower(settings, withoutPower, onStep, notes)
+    const nodes = loaded.layout.nodes.filter(({ name }) => !withoutPower.includes(name))
+    const isRun = await runNodes(context, loaded.layout, nodes, prepared.restart, onStep, signal)
     await rm(paths.changeMark, { force: true })
     return {
       cluster: createLocalCluster(settings, paths, loaded, apiSecret),
       isChanged:
         isPrepared || isConnected || isRun || prepared.restart !== null || prepared.wasCutShort,
       notes,
+      withoutPower,
     }
   } finally {
     await lock.release()
@@ -133,8 +138,8 @@ async function prepare(
   }
 }
 
-/** Makes the network of a lab when it is not there. @returns whether it was not */
-async function connectHosts(
+/** Makes what is missing of a lab's network. @returns whether anything was */
+async function connectNetwork(
   { site }: LocalSettings,
   paths: ClusterPaths,
   onStep: StepListener,
@@ -142,13 +147,38 @@ async function connectHosts(
   const { lab } = site
   if (lab === null) return false
   return step(onStep, 'network', 'network', async () => {
-    const isChanged = await ensureNetwork(lab)
-    // Hosts that are made anew have power and whole cables.
-    if (isChanged) await rm(faultsFileIn(paths.state), { force: true })
-    await restoreFaults(lab, paths.state)
+    const isChanged = await connectHosts(lab, paths.state)
     const count = `${String(lab.hosts.length)} hosts on a switch of their own`
     return { isChanged, detail: count }
   })
+}
+
+/** Before anything is changed. @throws PgherdError PGHERD_LAB_POWER when too few hosts have power */
+async function findWithoutPower(
+  { site }: LocalSettings,
+  layout: ClusterLayout,
+): Promise<readonly NodeName[]> {
+  const { lab } = site
+  if (lab === null) return []
+  const names = await nodesWithoutPower(lab)
+  assertEnoughPower(lab, layout, names)
+  return names
+}
+
+/** What is turned off stays off; where that is, and what ends it, is said. */
+async function leaveWithoutPower(
+  { site }: LocalSettings,
+  names: readonly NodeName[],
+  onStep: StepListener,
+  notes: string[],
+): Promise<void> {
+  const { lab } = site
+  if (lab === null) return
+  for (const name of names) {
+    const detail = `left alone, its host has no power: ${powerOnCommand(lab, name)}`
+    await step(onStep, `start:${name}`, name, async () => ({ isChanged: false, detail }))
+    notes.push(`${name} is ${detail}`)
+  }
 }
 
 async function writeSpec(
@@ -258,10 +288,15 @@ function withAssigned(wanted: LoadedSpec, ports: AssignedPorts): LoadedSpec {
   return { ...wanted, spec, layout: layoutOf(spec) }
 }
 
-/** Starts what does not run, all at once. @returns whether anything did not */
+/**
+ * Starts what does not run, all at once.
+ * @param nodes those of the layout that are to run
+ * @returns whether anything did not
+ */
 async function runNodes(
   context: NodeContext,
   layout: ClusterLayout,
+  nodes: readonly NodeLayout[],
   restart: string | null,
   onStep: StepListener,
   signal: AbortSignal,
@@ -270,9 +305,9 @@ async function runNodes(
   const names = layout.nodes.map((node) => node.name)
   if (restart !== null) await endSupervisor(settings, paths)
   const isStarted = await ensureSupervisor(settings, paths, layout.cluster, names)
-  const ran = layout.nodes.filter((node) => agentAmong(processesOf(paths, node)) !== null)
+  const ran = nodes.filter((node) => agentAmong(processesOf(paths, node)) !== null)
   const results = await Promise.allSettled(
-    layout.nodes.map((node) =>
+    nodes.map((node) =>
       step(onStep, `start:${node.name}`, node.name, async () => {
         const isChanged = await startNode(context, layout, node, signal)
         return { isChanged, detail: isChanged ? 'agent answers' : 'runs already' }
