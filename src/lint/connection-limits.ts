@@ -1,6 +1,7 @@
 // How many clients a balancer lets in, and how many PostgreSQL takes.
 
-import { type Deployment, dataNodesOf } from './deployment.ts'
+import { dataNodesOf } from './database-node.ts'
+import type { Deployment } from './deployment.ts'
 import { serverOption, settingOf } from './parse-haproxy.ts'
 import type { PostgresProxy } from './postgres-proxy.ts'
 import { type Place, parseCount } from './source-text.ts'

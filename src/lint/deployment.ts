@@ -1,6 +1,6 @@
 // Everything that was read, taken together: what rules look at.
 
-import { type ComposeFile, type ComposeService, parseCompose } from './parse-compose.ts'
+import { type ComposeFile, parseCompose } from './parse-compose.ts'
 import { type EnvFile, parseEnv } from './parse-env.ts'
 import { type HaproxyFile, parseHaproxy } from './parse-haproxy.ts'
 import { type KeepalivedFile, parseKeepalived } from './parse-keepalived.ts'
@@ -58,58 +58,4 @@ export function readDeployment(
       ...[...keepalived, ...env, ...compose].flatMap(({ problems }) => problems),
     ],
   }
-}
-
-/** A service that runs PostgreSQL, with what it is to the cluster. */
-export type DatabaseNode = {
-  readonly service: ComposeService
-  readonly role: 'data' | 'witness'
-  readonly isRepmgr: boolean
-}
-
-/** The nodes of one compose file. */
-export function databaseNodesOf(compose: ComposeFile): readonly DatabaseNode[] {
-  return compose.services.flatMap((service): DatabaseNode[] => {
-    const image = service.image?.value.toLowerCase() ?? ''
-    const isRepmgr = /repmgr/.test(image) || service.environment.has('REPMGR_NODE_NAME')
-    const isServer =
-      /(^|[/_-])(postgres(ql)?|postgis|timescaledb(-ha)?|pgvector|spilo|patroni)([-_:@/]|$)/.test(
-        image,
-      )
-    const isOther = /exporter|pgadmin|bouncer|pgpool|backup|client|adminer|postgrest|pgcat/.test(
-      image,
-    )
-    if ((!isServer && !isRepmgr) || isOther) return []
-    const type = service.environment.get('REPMGR_NODE_TYPE')?.value
-    return [{ service, role: type === 'witness' ? 'witness' : 'data', isRepmgr }]
-  })
-}
-
-/** The nodes that hold the database, of every compose file. */
-export function dataNodesOf(deployment: Deployment): readonly DatabaseNode[] {
-  return deployment.compose.flatMap(databaseNodesOf).filter(({ role }) => role === 'data')
-}
-
-/** Every name under which others may know a service. */
-export function namesOf(service: ComposeService): readonly string[] {
-  const names = [service.name, service.containerName, service.hostname, ...service.aliases]
-  const repmgr = ['REPMGR_NODE_NAME', 'REPMGR_NODE_NETWORK_NAME'].map(
-    (key) => service.environment.get(key)?.value,
-  )
-  return [...names, ...repmgr].filter(
-    (name): name is string => typeof name === 'string' && name !== '',
-  )
-}
-
-/** Where the images keep the database; paths below are inside the data directory or its volume. */
-export const dataFolders = [
-  '/bitnami/postgresql',
-  '/var/lib/postgresql',
-  '/var/lib/pgsql',
-  '/home/postgres/pgdata',
-] as const
-
-/** Whether `path` is one of `folders` or lies below it. */
-export function isBelow(path: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
 }

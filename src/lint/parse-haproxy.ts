@@ -170,6 +170,11 @@ export function splitAddress(text: string): { host: string; port: number | null 
   }
 }
 
+/** Whether only programs of the same machine reach it. */
+export function isLoopback(host: string): boolean {
+  return /^127\.|^localhost$|^::1$/.test(host)
+}
+
 /**
  * What counts for a proxy: the last line of its own that starts with these words, or of its defaults.
  * @returns null when nothing says it

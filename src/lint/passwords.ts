@@ -59,6 +59,9 @@ export function isDefaultPassword(value: string): boolean {
 /** Shorter ones are found by trying. */
 export const passwordLengthMin = 12
 
+/** Keepalived drops what an auth_pass has beyond this. */
+export const authPassLength = 8
+
 /** Whether a variable of this name holds a password, and not the path of a file with one. */
 export function isPasswordName(name: string): boolean {
   const upper = name.toUpperCase()

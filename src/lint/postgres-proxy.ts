@@ -1,6 +1,8 @@
 // Which proxies of a balancer lead to PostgreSQL, whether they are for writes, and what their checks ask.
 
-import { type Deployment, dataNodesOf, databaseNodesOf, namesOf } from './deployment.ts'
+import { dataNodesOf, namesOf, nodesOf } from './database-node.ts'
+import type { Deployment } from './deployment.ts'
+import { foundOnce } from './found-once.ts'
 import {
   type HaproxyDirective,
   type HaproxyFile,
@@ -28,9 +30,7 @@ export function postgresProxiesOf(
   deployment: Deployment,
   file: HaproxyFile,
 ): readonly PostgresProxy[] {
-  const nodeNames = new Set(
-    deployment.compose.flatMap(databaseNodesOf).flatMap(({ service }) => namesOf(service)),
-  )
+  const nodeNames = new Set(nodesOf(deployment).flatMap(({ service }) => namesOf(service)))
   return file.proxies.flatMap((back): PostgresProxy[] => {
     if (back.kind === 'frontend' || back.servers.length === 0) return []
     const fronts = back.kind === 'listen' ? [back] : frontsOf(file, back.name)
@@ -43,8 +43,18 @@ export function postgresProxiesOf(
 }
 
 /** The same for every file. */
-export function allPostgresProxies(deployment: Deployment): readonly PostgresProxy[] {
-  return deployment.haproxy.flatMap((file) => postgresProxiesOf(deployment, file))
+export const allPostgresProxies = foundOnce((deployment: Deployment): readonly PostgresProxy[] =>
+  deployment.haproxy.flatMap((file) => postgresProxiesOf(deployment, file)),
+)
+
+/** Those that speak to PostgreSQL as it has to be spoken to. */
+export function tcpProxies(deployment: Deployment): readonly PostgresProxy[] {
+  return allPostgresProxies(deployment).filter(({ mode }) => mode === 'tcp')
+}
+
+/** Those of them through which clients write. */
+export function writeProxies(deployment: Deployment): readonly PostgresProxy[] {
+  return tcpProxies(deployment).filter(({ isForWrites }) => isForWrites)
 }
 
 function frontsOf(file: HaproxyFile, backend: string): readonly HaproxyProxy[] {
@@ -134,6 +144,11 @@ export function isChecked(server: HaproxyServer): boolean {
   )
 }
 
+/** Not one that somebody has to switch on by hand. */
+export function isInUse(server: HaproxyServer): boolean {
+  return !hasFlag(server, 'disabled')
+}
+
 /** Whether the checks can tell the primary from a standby. */
 export function asksRole({ back }: PostgresProxy): boolean {
   if (back.servers.some((server) => hasFlag(server, 'agent-check'))) return true
@@ -145,8 +160,7 @@ export function asksRole({ back }: PostgresProxy): boolean {
 
 /** The names under which a witness is known here: it says so, or its compose file does. */
 export function isWitness(deployment: Deployment, server: HaproxyServer): boolean {
-  const witnesses = deployment.compose
-    .flatMap(databaseNodesOf)
+  const witnesses = nodesOf(deployment)
     .filter(({ role }) => role === 'witness')
     .flatMap(({ service }) => namesOf(service))
   const data = dataNodesOf(deployment).flatMap(({ service }) => namesOf(service))

@@ -38,13 +38,7 @@ export function faultAt(place: Place, message: string, facts: Facts = {}, fix?: 
   return { place, message, facts, ...(fix === undefined ? {} : { fix }) }
 }
 
-/** Faults that several things inherit from one line are told once. */
-export function oncePerPlace(faults: readonly Fault[]): readonly Fault[] {
-  const seen = new Set<string>()
-  return faults.filter(({ place, message }) => {
-    const key = `${place.file}:${place.line}:${message}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
+/** Names as they stand in a message. */
+export function listed(names: readonly string[]): string {
+  return names.join(', ')
 }

@@ -44,6 +44,11 @@ export function parseCount(text: string | null | undefined): number | null {
   return text !== null && text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null
 }
 
+/** A time as it stands in a message. */
+export function secondsOf(durationMs: number): string {
+  return `${String(Math.round(durationMs / 100) / 10)} s`
+}
+
 /** The folder of a path; empty for a bare name. */
 export function folderOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''

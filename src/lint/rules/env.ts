@@ -1,8 +1,11 @@
 // L4xx: .env files, and passwords wherever they are written.
 
-import { type Deployment } from '../deployment.ts'
+import type { Deployment } from '../deployment.ts'
+import { foundOnce } from '../found-once.ts'
+import { perEnvFile, toldOnce } from '../frames.ts'
 import { isDefaultPassword, isPasswordName, passwordLengthMin } from '../passwords.ts'
-import { type Rule, faultAt, oncePerPlace } from '../rule.ts'
+import { repeated } from '../repeated.ts'
+import { type Rule, faultAt } from '../rule.ts'
 import { type Place, isOpen } from '../source-text.ts'
 
 type Credential = {
@@ -14,7 +17,7 @@ type Credential = {
 }
 
 /** Passwords of .env files and compose files, each where it is written, and those of HAProxy. */
-function credentialsOf(deployment: Deployment): readonly Credential[] {
+const credentialsOf = foundOnce((deployment: Deployment): readonly Credential[] => {
   const sources = passwordSources(deployment)
   const pairs = deployment.env.map(({ entries }) =>
     entries.map(({ key, value, place }) => ({ key, value, raw: value, place })),
@@ -55,7 +58,7 @@ function credentialsOf(deployment: Deployment): readonly Credential[] {
     seen.add(key)
     return true
   })
-}
+})
 
 /** Variables of other names that compose files hand on as passwords. */
 function passwordSources(deployment: Deployment): ReadonlySet<string> {
@@ -126,16 +129,14 @@ export const envRules: readonly Rule[] = [
     title: 'no password at all',
     why: 'Whoever reaches the port owns the database.',
     fix: 'set a password, and remove what allows to come in without one',
-    check: (deployment) => [
+    check: toldOnce((deployment) => [
       ...credentialsOf(deployment)
         .filter(({ value }) => value === '')
         .map(({ name, place }) => faultAt(place, `${name} is empty`, { name })),
-      ...oncePerPlace(
-        settingsOf(deployment)
-          .filter(({ key, value }) => openDoors[key]?.test(value) === true)
-          .map(({ key, value, place }) => faultAt(place, `${key}=${value}`, { name: key })),
-      ),
-    ],
+      ...settingsOf(deployment)
+        .filter(({ key, value }) => openDoors[key]?.test(value) === true)
+        .map(({ key, value, place }) => faultAt(place, `${key}=${value}`, { name: key })),
+    ]),
   },
   {
     id: 'L404',
@@ -143,15 +144,14 @@ export const envRules: readonly Rule[] = [
     title: 'a key is there twice',
     why: 'Only the last one counts; whoever corrects the first one changes nothing.',
     fix: 'remove one of the lines',
-    check: (deployment) =>
-      deployment.env.flatMap(({ entries }) =>
-        entries.flatMap(({ key, place }, index) => {
-          const before = entries.slice(0, index).find((one) => one.key === key)
-          if (before === undefined) return []
-          const message = `${key} is already on line ${before.place.line}`
-          return [faultAt(place, message, { name: key, firstLine: before.place.line })]
+    check: perEnvFile(({ entries }) =>
+      repeated(entries, ({ key }) => key).map(([first, { key, place }]) =>
+        faultAt(place, `${key} is already on line ${first.place.line}`, {
+          name: key,
+          firstLine: first.place.line,
         }),
       ),
+    ),
   },
   {
     id: 'L405',
