@@ -34,9 +34,13 @@ const kinds = Object.values(fileKindNames).join(', ')
 
 /**
  * Reads the named files, and in the named folders those that lint knows.
+ * @param signal ends it, by throwing its reason
  * @throws PgherdError PGHERD_LINT_PATH_UNKNOWN, PGHERD_LINT_KIND_UNKNOWN, PGHERD_LINT_NOTHING_FOUND
  */
-export async function readLintFiles(paths: readonly string[]): Promise<LintInput> {
+export async function readLintFiles(
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<LintInput> {
   const files = new Map<string, LintFile>()
   const unreadable: ReadProblem[] = []
   const complain = (file: string, message: string) => {
@@ -46,7 +50,7 @@ export async function readLintFiles(paths: readonly string[]): Promise<LintInput
   for (const named of paths.map(shownPath)) {
     const stats = await statOf(named)
     if (stats.isDirectory()) {
-      const found = await likelyFiles(named, complain)
+      const found = await likelyFiles(named, complain, signal)
       for (const file of found.slice(0, fileCountMax)) await add(file)
       if (found.length > fileCountMax)
         complain(named, `only ${fileCountMax} of its files were looked at`)
@@ -69,6 +73,7 @@ export async function readLintFiles(paths: readonly string[]): Promise<LintInput
   }
 
   async function add(file: string): Promise<void> {
+    signal.throwIfAborted()
     if (files.has(file)) return
     const text = await textOf(file, await statOf(file), complain)
     if (text !== null && recogniseKind({ path: file, text }) !== null)
@@ -117,12 +122,17 @@ async function textOf(named: string, stats: Stats, complain: Complain): Promise<
 }
 
 /** Files whose name may be one of ours, by path. */
-async function likelyFiles(folder: string, complain: Complain): Promise<readonly string[]> {
+async function likelyFiles(
+  folder: string,
+  complain: Complain,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const found: string[] = []
   await search(folder, 0)
   return found.sort()
 
   async function search(inside: string, depth: number): Promise<void> {
+    signal.throwIfAborted()
     if (found.length > fileCountMax) return
     const entries = await readdir(inside, { withFileTypes: true }).catch((error: unknown) => {
       complain(inside, `the folder cannot be read: ${reasonOf(error)}`)

@@ -5,6 +5,7 @@ import type { Deployment } from './deployment.ts'
 import { foundOnce } from './found-once.ts'
 import type { ComposeFile, ComposeService } from './parse-compose.ts'
 import type { HaproxyServer } from './parse-haproxy.ts'
+import { folderOf } from './source-text.ts'
 
 /** A service that runs PostgreSQL, with what it is to the cluster. */
 export type DatabaseNode = {
@@ -35,9 +36,9 @@ export const databaseNodesOf = foundOnce((compose: ComposeFile): readonly Databa
 )
 
 /** The nodes of one compose file that hold the database. */
-export function dataNodesIn(compose: ComposeFile): readonly DatabaseNode[] {
-  return databaseNodesOf(compose).filter(({ role }) => role === 'data')
-}
+export const dataNodesIn = foundOnce((compose: ComposeFile): readonly DatabaseNode[] =>
+  databaseNodesOf(compose).filter(({ role }) => role === 'data'),
+)
 
 /** The nodes of every compose file. */
 export const nodesOf = foundOnce((deployment: Deployment): readonly DatabaseNode[] =>
@@ -45,9 +46,9 @@ export const nodesOf = foundOnce((deployment: Deployment): readonly DatabaseNode
 )
 
 /** The nodes that hold the database, of every compose file. */
-export function dataNodesOf(deployment: Deployment): readonly DatabaseNode[] {
-  return nodesOf(deployment).filter(({ role }) => role === 'data')
-}
+export const dataNodesOf = foundOnce((deployment: Deployment): readonly DatabaseNode[] =>
+  deployment.compose.flatMap((compose) => dataNodesIn(compose)),
+)
 
 /** Every name under which others may know a service. */
 export function namesOf(service: ComposeService): readonly string[] {
@@ -59,6 +60,15 @@ export function namesOf(service: ComposeService): readonly string[] {
     (name): name is string => typeof name === 'string' && name !== '',
   )
 }
+
+/** Every name of every node, and of those of one role. */
+export const nodeNamesOf = foundOnce((deployment: Deployment) => {
+  const namesIn = (nodes: readonly DatabaseNode[]): ReadonlySet<string> =>
+    new Set(nodes.flatMap(({ service }) => namesOf(service)))
+  const all = nodesOf(deployment)
+  const witnesses = all.filter(({ role }) => role === 'witness')
+  return { all: namesIn(all), data: namesIn(dataNodesOf(deployment)), witness: namesIn(witnesses) }
+})
 
 /** The first node of each name. */
 const nodesByName = foundOnce((deployment: Deployment): ReadonlyMap<string, DatabaseNode> => {
@@ -76,14 +86,15 @@ export function nodeOf(deployment: Deployment, server: HaproxyServer): DatabaseN
 }
 
 /** Where the images keep the database; paths below are inside the data directory or its volume. */
-export const dataFolders = [
+export const dataFolders: ReadonlySet<string> = new Set([
   '/bitnami/postgresql',
   '/var/lib/postgresql',
   '/var/lib/pgsql',
   '/home/postgres/pgdata',
-] as const
+])
 
 /** Whether `path` is one of `folders` or lies below it. */
-export function isBelow(path: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+export function isBelow(path: string, folders: ReadonlySet<string>): boolean {
+  for (let at = path; at !== ''; at = folderOf(at)) if (folders.has(at)) return true
+  return false
 }

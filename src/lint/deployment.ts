@@ -1,6 +1,6 @@
 // Everything that was read, taken together: what rules look at.
 
-import { type ComposeFile, parseCompose } from './parse-compose.ts'
+import { type ComposeFile, parseCompose, withoutBases } from './parse-compose.ts'
 import { type EnvFile, parseEnv } from './parse-env.ts'
 import { type HaproxyFile, parseHaproxy } from './parse-haproxy.ts'
 import { type KeepalivedFile, parseKeepalived } from './parse-keepalived.ts'
@@ -8,6 +8,7 @@ import { type ScriptFile, parseScript } from './parse-script.ts'
 import { type FoundSetting, parseSettings } from './parse-settings.ts'
 import { type FileKind, recogniseKind } from './recognise.ts'
 import type { LintFile, ReadProblem } from './source-text.ts'
+import { type Steps, stepByStep } from './steps.ts'
 
 export type RecognisedFile = LintFile & { readonly kind: FileKind }
 
@@ -24,38 +25,48 @@ export type Deployment = {
 }
 
 /**
- * Takes the files apart. Never throws: what cannot be read becomes a problem.
+ * Takes the files apart, one in each step. Never throws: what cannot be read becomes a problem.
  * @param unreadable files that could not even be opened
  */
-export function readDeployment(
+export function* readDeployment(
   files: readonly LintFile[],
   unreadable: readonly ReadProblem[] = [],
-): Deployment {
+): Steps<Deployment> {
   const recognised = files.flatMap((file): RecognisedFile[] => {
     const kind = recogniseKind(file)
     return kind === null ? [] : [{ ...file, kind }]
   })
+  const known = new Set(recognised.map(({ path }) => path))
+  // What is of no kind by itself may be a part of another file.
+  const all = [...recognised, ...files.filter(({ path }) => !known.has(path))]
   const ofKind = (kind: FileKind) => recognised.filter((file) => file.kind === kind)
-  const everyKeepalived = ofKind('keepalived').map((file, _, all) => parseKeepalived(file, all))
-  // What another file includes is no balancer of its own, unless each includes the other.
-  const keepalived = everyKeepalived.filter(({ file, included }) =>
-    everyKeepalived.every(
-      (other) => !other.included.includes(file) || included.includes(other.file),
-    ),
+  const everyKeepalived = yield* stepByStep(ofKind('keepalived'), (file) =>
+    parseKeepalived(file, ofKind('keepalived')),
   )
-  const env = ofKind('env').map(parseEnv)
-  const compose = ofKind('compose').map((file) => parseCompose(file, env))
+  const keepalived = withoutParts(everyKeepalived)
+  const env = yield* stepByStep(ofKind('env'), parseEnv)
+  const compose = withoutBases(
+    yield* stepByStep(ofKind('compose'), (file) => parseCompose(file, env, all)),
+  )
+  const settings = yield* stepByStep(recognised, parseSettings)
   return {
     files: recognised,
-    haproxy: ofKind('haproxy').map(parseHaproxy),
+    haproxy: yield* stepByStep(ofKind('haproxy'), parseHaproxy),
     keepalived,
     compose,
     env,
-    scripts: ofKind('script').map(parseScript),
-    settings: recognised.flatMap(parseSettings),
+    scripts: yield* stepByStep(ofKind('script'), parseScript),
+    settings: settings.flat(),
     problems: [
       ...unreadable,
       ...[...keepalived, ...env, ...compose].flatMap(({ problems }) => problems),
     ],
   }
+}
+
+/** What another file includes is no balancer of its own, unless each includes the other. */
+function withoutParts(files: readonly KeepalivedFile[]): readonly KeepalivedFile[] {
+  return files.filter(({ file, included }) =>
+    files.every((other) => !other.included.includes(file) || included.includes(other.file)),
+  )
 }

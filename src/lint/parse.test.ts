@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readDeployment } from './deployment.ts'
-import { lint } from './lint.ts'
+import { lintFiles } from '../../test/support/lint-examples.ts'
 import { interpolate } from './interpolate.ts'
 import { parseCompose } from './parse-compose.ts'
 import { parseEnv } from './parse-env.ts'
@@ -307,7 +306,7 @@ describe('any text', () => {
           const lineCounts = new Map(
             files.map((one) => [one.path, one.text.split(/\r\n|\n|\r/).length]),
           )
-          for (const { file: name, line } of lint(readDeployment(files))) {
+          for (const { file: name, line } of lintFiles(files)) {
             expect(line).toBeGreaterThanOrEqual(1)
             expect(line).toBeLessThanOrEqual(lineCounts.get(name) ?? 0)
           }
@@ -338,7 +337,7 @@ describe('any text', () => {
         path: name,
         text: `listen a\n${long}`,
       }))
-      lint(readDeployment(files))
+      lintFiles(files)
     }
   })
 })

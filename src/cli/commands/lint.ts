@@ -10,6 +10,7 @@ import type { Command, CommandInput } from '../command.ts'
 import { printJson } from '../context.ts'
 import { readLintFiles } from '../lint-files.ts'
 import { isFailure, renderFindings, renderVerdict } from '../render-lint.ts'
+import { runSteps } from '../run-steps.ts'
 
 export const lintCommand: Command = {
   name: 'lint',
@@ -45,12 +46,13 @@ export const lintCommand: Command = {
   ],
   exits: ['configuration'],
   run: async (context, input) => {
-    const { terminal } = context
+    const { terminal, signal } = context
     const chosen = chosenRules(input)
-    const { files, unreadable } = await readLintFiles(input.rest('path'))
+    const { files, unreadable } = await readLintFiles(input.rest('path'), signal)
     const readNames = files.map((file) => file.path)
     const names = [...new Set([...readNames, ...unreadable.map(({ place }) => place.file)])]
-    const findings = lint(readDeployment(files, unreadable), chosen)
+    const deployment = await runSteps(readDeployment(files, unreadable), signal)
+    const findings = await runSteps(lint(deployment, chosen), signal)
     const counts = countsOf(findings)
     const ending = isFailure(counts, input.isSet('strict')) ? 'configuration' : 'done'
     if (context.isJson) {

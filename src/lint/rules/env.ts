@@ -13,7 +13,7 @@ type Credential = {
   readonly value: string
   readonly place: Place
   /** Names of users in the same place. */
-  readonly users: readonly string[]
+  readonly users: ReadonlySet<string>
 }
 
 /** Passwords of .env files and compose files, each where it is written, and those of HAProxy. */
@@ -33,14 +33,16 @@ const credentialsOf = foundOnce((deployment: Deployment): readonly Credential[] 
         .filter(({ words }) => words[0] === 'stats' && words[1] === 'auth')
         .map(({ words, place }) => {
           const [user = '', value = ''] = (words[2] ?? '').split(/:(.*)/)
-          return { name: 'stats auth', value, place, users: [user] }
+          return { name: 'stats auth', value, place, users: new Set([user]) }
         }),
     ),
   )
   const all = [...pairs, ...written].flatMap((group) => {
-    const users = group
-      .filter(({ key }) => /USER(NAME)?$/i.test(key) && !isPasswordName(key))
-      .map(({ value }) => value)
+    const users = new Set(
+      group
+        .filter(({ key }) => /USER(NAME)?$/i.test(key) && !isPasswordName(key))
+        .map(({ value }) => value),
+    )
     return (
       group
         .filter(({ key }) => isPasswordName(key) || sources.has(key))
@@ -71,7 +73,7 @@ function passwordSources(deployment: Deployment): ReadonlySet<string> {
 }
 
 function isDefault({ value, users }: Credential): boolean {
-  return isDefaultPassword(value) || (value !== '' && users.includes(value))
+  return isDefaultPassword(value) || (value !== '' && users.has(value))
 }
 
 /** Settings that let people in without a password. */

@@ -14,16 +14,16 @@ function settingsNamed(deployment: Deployment, name: SettingName): readonly Foun
 }
 
 /** Folders of the database: those of the images, and where compose files mount its volumes. */
-const databaseFolders = foundOnce((deployment: Deployment): readonly string[] => {
+const databaseFolders = foundOnce((deployment: Deployment): ReadonlySet<string> => {
   const mounts = nodesOf(deployment)
     .flatMap(({ service }) => service.mounts)
     .filter(({ target }) => isBelow(target, dataFolders))
-  return [
+  return new Set([
     ...dataFolders,
     '$PGDATA',
     '${PGDATA}',
     ...mounts.flatMap(({ source, kind }) => (kind === 'bind' && source !== null ? [source] : [])),
-  ]
+  ])
 })
 
 export const scriptRules: readonly Rule[] = [

@@ -69,8 +69,10 @@ function portsOf(proxy: PostgresProxy): readonly string[] {
 }
 
 function serverDifferences([left, right]: ProxyPair): readonly Fault[] {
+  // Of two servers with one name the first one counts, so it comes last.
+  const byName = new Map(left.servers.toReversed().map((server) => [server.name, server]))
   const wrong = right.servers.flatMap((server) => {
-    const other = left.servers.find(({ name }) => name === server.name)
+    const other = byName.get(server.name)
     const where = `${server.host}:${String(server.port)}`
     if (other === undefined) {
       const message = `server ${server.name} of ${right.name} is not in ${left.file.file}`
@@ -86,7 +88,8 @@ function serverDifferences([left, right]: ProxyPair): readonly Fault[] {
       `in ${left.file.file} ${other.host}:${String(other.port)}`
     return [faultAt(server.place, message, { proxy: right.name, server: server.name })]
   })
-  const missing = left.servers.filter(({ name }) => right.servers.every((one) => one.name !== name))
+  const names = new Set(right.servers.map(({ name }) => name))
+  const missing = left.servers.filter(({ name }) => !names.has(name))
   return [
     ...wrong,
     ...missing.map(({ name }) =>

@@ -1,17 +1,13 @@
 // L6xx: whether the servers of a balancer are the nodes of the compose files.
 
-import {
-  type DatabaseNode,
-  databaseNodesOf,
-  namesOf,
-  nodeOf,
-  nodesOf,
-} from '../../database-node.ts'
+import { type DatabaseNode, dataNodesIn, namesOf, nodeOf, nodesOf } from '../../database-node.ts'
 import type { Deployment } from '../../deployment.ts'
+import { foundOnce } from '../../found-once.ts'
 import { perServer, perTcpProxy } from '../../frames.ts'
+import type { ComposeService } from '../../parse-compose.ts'
 import type { HaproxyServer } from '../../parse-haproxy.ts'
 import { type PostgresProxy, isWitness } from '../../postgres-proxy.ts'
-import { type Fault, type Rule, faultAt, listed } from '../../rule.ts'
+import { type Fault, type Rule, faultAt, firstOf, listed } from '../../rule.ts'
 import { nameOf, parseCount } from '../../source-text.ts'
 
 export const acrossNodeRules: readonly Rule[] = [
@@ -56,14 +52,12 @@ function portFaults(
   )
   const right = isInside ? [inside] : published.map((one) => one.published)
   if (right.length === 0 || right.includes(server.port)) return []
+  const owner = publishers(deployment)
+    .get(server.port)
+    ?.find((one) => one.service !== service)
   // A pooler beside the node has a port of its own.
-  const others = deployment.compose
-    .flatMap(({ services }) => services)
-    .filter((one) => one !== service)
-  const owner = others.find(({ ports }) => ports.some((port) => port.published === server.port))
-  const isNode = nodesOf(deployment).some((one) => one.service === owner)
-  if (owner !== undefined && !isNode) return []
-  const whose = owner === undefined ? '' : `, and ${server.port} for ${owner.name}`
+  if (owner?.isNode === false) return []
+  const whose = owner === undefined ? '' : `, and ${server.port} for ${owner.service.name}`
   const said = isInside ? `${service.name} listens on` : `${nameOf(file)} publishes`
   const port = listed(right.map(String))
   return [
@@ -77,6 +71,31 @@ function portFaults(
   ]
 }
 
+type Publisher = { readonly service: ComposeService; readonly isNode: boolean }
+
+/** The first two services that publish a port: one of them is another one than any that is asked about. */
+const publishers = foundOnce(
+  (deployment: Deployment): ReadonlyMap<number, readonly Publisher[]> => {
+    const nodes = new Set(nodesOf(deployment).map(({ service }) => service))
+    const found = new Map<number, Publisher[]>()
+    for (const service of deployment.compose.flatMap(({ services }) => services)) {
+      for (const port of new Set(service.ports.map(({ published }) => published))) {
+        const known = found.get(port) ?? []
+        found.set(port, known)
+        if (known.length < 2) known.push({ service, isNode: nodes.has(service) })
+      }
+    }
+    return found
+  },
+)
+
+const nodePorts = foundOnce(
+  (deployment: Deployment): ReadonlySet<number> =>
+    new Set(
+      nodesOf(deployment).flatMap(({ service }) => service.ports.map(({ published }) => published)),
+    ),
+)
+
 function portInside({ service }: DatabaseNode): number {
   const value =
     service.environment.get('POSTGRESQL_PORT_NUMBER')?.value ??
@@ -88,35 +107,30 @@ function portInside({ service }: DatabaseNode): number {
 function missingNodes(deployment: Deployment, proxy: PostgresProxy): readonly Fault[] {
   // A proxy of one server leads to this node on purpose.
   if (proxy.servers.length < 2) return []
-  const known = new Set(proxy.servers.map((server) => nodeOf(deployment, server)?.service))
-  return deployment.compose.flatMap((compose) => {
-    const data = databaseNodesOf(compose).filter(({ role }) => role === 'data')
-    if (!data.some(({ service }) => known.has(service))) return []
-    return data
-      .filter(({ service }) => !known.has(service))
-      .map(({ service }) =>
-        faultAt(
-          proxy.back.place,
-          `${proxy.name} has no server for ${service.name} of ${compose.file}`,
-          {
-            proxy: proxy.name,
-            node: service.name,
-          },
-        ),
-      )
+  const known = new Set(proxy.servers.flatMap((server) => nodeOf(deployment, server) ?? []))
+  const knownData = [...known].filter(({ role }) => role === 'data')
+  return [...new Set(knownData.map(({ file }) => file))].flatMap((file) => {
+    const data = dataNodesByFile(deployment).get(file) ?? []
+    const missingCount = data.length - knownData.filter((node) => node.file === file).length
+    if (missingCount === 0) return []
+    const names = firstOf(data, (node) => !known.has(node)).map(({ service }) => service.name)
+    const message = `${proxy.name} has no server for ${listed(names, missingCount)} of ${file}`
+    return [faultAt(proxy.back.place, message, { proxy: proxy.name, nodes: names })]
   })
 }
+
+const dataNodesByFile = foundOnce(
+  (deployment: Deployment): ReadonlyMap<string, readonly DatabaseNode[]> =>
+    new Map(deployment.compose.map((compose) => [compose.file, dataNodesIn(compose)])),
+)
 
 /** Servers that no compose file knows, beside servers that one does. */
 function strangers(deployment: Deployment, proxy: PostgresProxy): readonly Fault[] {
   const isKnown = (server: HaproxyServer) => nodeOf(deployment, server) !== null
   if (!proxy.servers.some(isKnown)) return []
-  const ports = new Set(
-    nodesOf(deployment).flatMap(({ service }) => service.ports.map(({ published }) => published)),
-  )
   return proxy.servers
     .filter((server) => !isKnown(server) && !isWitness(deployment, server))
-    .filter(({ port }) => port === null || !ports.has(port))
+    .filter(({ port }) => port === null || !nodePorts(deployment).has(port))
     .map((server) =>
       faultAt(server.place, `server ${server.name} of ${proxy.name} is in no compose file`, {
         proxy: proxy.name,

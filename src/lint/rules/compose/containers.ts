@@ -24,7 +24,9 @@ export const composeContainerRules: readonly Rule[] = [
         service.image !== null && isFloating(service.image.value) ? [service.image] : [],
       )
       // Nodes that share a line through an anchor are one finding.
-      const lines = new Map(floating.map((image) => [image.place.line, image]))
+      const lines = new Map(
+        floating.map((image) => [`${image.place.file}:${image.place.line}`, image]),
+      )
       return [...lines.values()].map(({ value, place }) =>
         faultAt(place, `${value} is another program after each release`, { image: value }),
       )

@@ -2,8 +2,8 @@
 
 import { dataNodesIn } from '../../database-node.ts'
 import { perComposeFile, perNode, together } from '../../frames.ts'
-import type { PublishedPort } from '../../parse-compose.ts'
-import { type Rule, faultAt } from '../../rule.ts'
+import type { ComposeFile, ComposeService } from '../../parse-compose.ts'
+import { type Fault, type Rule, faultAt } from '../../rule.ts'
 
 export const composePlacementRules: readonly Rule[] = [
   {
@@ -24,17 +24,7 @@ export const composePlacementRules: readonly Rule[] = [
     title: 'one port published twice',
     why: 'Docker refuses the second container, so one node never starts.',
     fix: 'give each service a port of its own',
-    check: perComposeFile((compose) => {
-      const ports = compose.services.flatMap((service) =>
-        service.ports.map((port) => ({ service, port })),
-      )
-      return ports.flatMap(({ service, port }, index) => {
-        const before = ports.slice(0, index).find((one) => collide(one.port, port))
-        if (before === undefined) return []
-        const message = `port ${port.published} of ${service.name} is already that of ${before.service.name}`
-        return [faultAt(port.place, message, { port: port.published })]
-      })
-    }),
+    check: perComposeFile(portCollisions),
   },
   {
     id: 'L317',
@@ -56,8 +46,23 @@ export const composePlacementRules: readonly Rule[] = [
   },
 ]
 
-function collide(left: PublishedPort, right: PublishedPort): boolean {
-  const isSameAddress =
-    left.hostAddress === right.hostAddress || left.hostAddress === '' || right.hostAddress === ''
-  return left.published === right.published && isSameAddress
+type Publication = { readonly service: ComposeService; readonly index: number }
+
+/** Ports that an earlier service has on the same address, where no address is every one of them. */
+function portCollisions({ services }: ComposeFile): readonly Fault[] {
+  const first = new Map<string, Publication>()
+  const all = services.flatMap((service) => service.ports.map((port) => ({ service, port })))
+  return all.flatMap(({ service, port }, index) => {
+    const { hostAddress, published } = port
+    const [anywhere, everywhere] = [`${published}`, `${published} everywhere`]
+    const here = hostAddress === '' ? everywhere : `${published} on ${hostAddress}`
+    const others = hostAddress === '' ? [anywhere] : [here, everywhere]
+    const [before] = others
+      .flatMap((key) => first.get(key) ?? [])
+      .sort((left, right) => left.index - right.index)
+    for (const key of [anywhere, here]) if (!first.has(key)) first.set(key, { service, index })
+    if (before === undefined) return []
+    const message = `port ${published} of ${service.name} is already that of ${before.service.name}`
+    return [faultAt(port.place, message, { port: published })]
+  })
 }

@@ -4,7 +4,7 @@ import { type DatabaseNode, dataNodesIn, databaseNodesOf, namesOf } from '../../
 import { nodesTogether, perComposeFile } from '../../frames.ts'
 import type { ComposeFile, ComposeService } from '../../parse-compose.ts'
 import { repeated } from '../../repeated.ts'
-import { type Fault, type Rule, faultAt, listed } from '../../rule.ts'
+import { type Fault, type Rule, faultAt, firstOf, listed } from '../../rule.ts'
 import { isOpen, parseCount } from '../../source-text.ts'
 
 export const composeRepmgrRules: readonly Rule[] = [
@@ -113,21 +113,40 @@ function waitsForNobody({ environment }: ComposeService): boolean {
 function partnerFaults(compose: ComposeFile): readonly Fault[] {
   const services = repmgrDataIn(compose).map(({ service }) => service)
   if (services.length < 2) return []
+  // Nodes that share a list are compared with it once.
+  const missingOf = new Map<string, ReadonlySet<ComposeService>>()
   return databaseNodesOf(compose).flatMap(({ service }) => {
     const setting = service.environment.get('REPMGR_PARTNER_NODES')
     if (setting === undefined || isOpen(setting.value)) return []
-    const partners = setting.value.split(/[,;\s]+/).map((one) => one.replace(/:\d+$/, ''))
-    const missing = services.filter(
-      (one) => !namesOf(one).some((name) => partners.includes(name) || isPrefixed(partners, name)),
-    )
-    const others = namesIn(missing.filter((one) => one !== service))
-    if (others.length === 0) return []
-    const message = `REPMGR_PARTNER_NODES of ${service.name} lacks ${listed(others)}`
+    const missing = missingOf.get(setting.value) ?? missingIn(setting.value, services)
+    missingOf.set(setting.value, missing)
+    const missingCount = missing.size - (missing.has(service) ? 1 : 0)
+    if (missingCount === 0) return []
+    const others = namesIn(firstOf([...missing], (one) => one !== service))
+    const message = `REPMGR_PARTNER_NODES of ${service.name} lacks ${listed(others, missingCount)}`
     return [faultAt(setting.place, message, { node: service.name, missing: others })]
   })
 }
 
-/** A partner may be written with its domain. */
-function isPrefixed(partners: readonly string[], name: string): boolean {
-  return partners.some((partner) => partner.startsWith(`${name}.`))
+/** Those that a list of partners does not name. */
+function missingIn(
+  partners: string,
+  services: readonly ComposeService[],
+): ReadonlySet<ComposeService> {
+  const names = new Set(
+    partners
+      .split(/[,;\s]+/)
+      .map((one) => one.replace(/:\d+$/, ''))
+      .flatMap(withoutDomain),
+  )
+  return new Set(services.filter((one) => !namesOf(one).some((name) => names.has(name))))
+}
+
+/** No name has more parts than this that anybody would leave out. */
+const domainPartsMax = 8
+
+/** A partner may be written with its domain: `a.b.c` is also `a.b` and `a`. */
+function withoutDomain(partner: string): readonly string[] {
+  const parts = partner.split('.', domainPartsMax)
+  return [partner, ...parts.map((_, index) => parts.slice(0, index + 1).join('.'))]
 }

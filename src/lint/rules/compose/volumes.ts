@@ -2,7 +2,8 @@
 
 import { dataFolders, databaseNodesOf, isBelow } from '../../database-node.ts'
 import { perComposeFile, perNode } from '../../frames.ts'
-import type { ComposeService, Mount } from '../../parse-compose.ts'
+import type { Mount } from '../../compose-ports-and-volumes.ts'
+import type { ComposeService } from '../../parse-compose.ts'
 import { type Rule, faultAt } from '../../rule.ts'
 import { isOpen } from '../../source-text.ts'
 
@@ -30,21 +31,19 @@ export const composeVolumeRules: readonly Rule[] = [
     why: 'Two servers that write the same files destroy the database.',
     fix: 'give each node a volume of its own',
     check: perComposeFile((compose) => {
-      const mounts = databaseNodesOf(compose).flatMap(({ service }) =>
-        service.mounts
-          .filter(({ source, target, isReadOnly }) => {
-            return source !== null && !isReadOnly && holdsDatabase(target)
-          })
-          .map((mount) => ({ service, mount })),
+      const users = new Map<string, readonly ComposeService[]>()
+      return databaseNodesOf(compose).flatMap(({ service }) =>
+        service.mounts.flatMap(({ source, target, isReadOnly, place }) => {
+          if (source === null || isReadOnly || !holdsDatabase(target)) return []
+          const known = users.get(source) ?? []
+          const before = known.find((one) => one !== service)
+          // Two of them are enough: one is another one than whoever comes next.
+          if (known.length < 2 && !known.includes(service)) users.set(source, [...known, service])
+          if (before === undefined) return []
+          const message = `${service.name} and ${before.name} both keep their database in ${source}`
+          return [faultAt(place, message, { nodes: [before.name, service.name] })]
+        }),
       )
-      return mounts.flatMap(({ service, mount }, index) => {
-        const before = mounts
-          .slice(0, index)
-          .find((one) => one.service !== service && one.mount.source === mount.source)
-        if (before === undefined || mount.source === null) return []
-        const message = `${service.name} and ${before.service.name} both keep their database in ${mount.source}`
-        return [faultAt(mount.place, message, { nodes: [before.service.name, service.name] })]
-      })
     }),
   },
 ]
@@ -53,12 +52,12 @@ export const composeVolumeRules: readonly Rule[] = [
 function keepsDatabase(service: ComposeService, { target, isReadOnly }: Mount): boolean {
   const image = service.image?.value ?? ''
   const set = service.environment.get('PGDATA')?.value
-  if (set !== undefined && isBelow(set, [target])) return true
+  if (set !== undefined && isBelow(set, new Set([target]))) return true
   // Everybody builds these with folders of their own.
   if (/patroni|spilo/.test(image)) return !isReadOnly
   // Official images have a nameless volume there, which hides a mount on the folder above it.
   if (set === undefined && hasOwnVolume(image)) return target === volumeHome(service)
-  return isBelow(volumeHome(service), [target]) || holdsDatabase(target)
+  return isBelow(volumeHome(service), new Set([target])) || holdsDatabase(target)
 }
 
 /** The official image before version 18, where that folder became the one above. */
@@ -79,7 +78,7 @@ function volumeHome({ image, environment }: ComposeService): string {
 
 function holdsDatabase(target: string): boolean {
   return (
-    dataFolders.some((folder) => target === folder || target.startsWith(`${folder}/data`)) ||
+    [...dataFolders].some((folder) => target === folder || target.startsWith(`${folder}/data`)) ||
     /^\/var\/lib\/(postgresql|pgsql)\/[\w./-]*(data|main)$/.test(target)
   )
 }

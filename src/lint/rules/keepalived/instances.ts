@@ -6,7 +6,7 @@ import { isDefaultPassword } from '../../passwords.ts'
 import type { VrrpInstance } from '../../parse-keepalived.ts'
 import { type Fault, type Rule, faultAt } from '../../rule.ts'
 import { isOpen } from '../../source-text.ts'
-import { membersOf } from '../../vrrp-pair.ts'
+import { type VrrpMember, membersOf } from '../../vrrp-pair.ts'
 
 const routerIdMax = 255
 
@@ -94,35 +94,33 @@ export const keepalivedInstanceRules: readonly Rule[] = [
 ]
 
 function sharedRouterIds(deployment: Deployment): readonly Fault[] {
-  const members = membersOf(deployment)
-  return members.flatMap((right, index) => {
-    const left = members.slice(0, index).find((one) => {
-      const [mine, others] = [right.instance, one.instance]
-      // A router id of IPv4 has nothing to do with the same one of IPv6.
-      const isSameFamily = hasIpv6(mine) === hasIpv6(others)
-      const isSameWire =
-        isSameFamily &&
-        (mine.routerId?.value ?? null) !== null &&
-        mine.routerId?.value === others.routerId?.value &&
-        mine.interface?.value === others.interface?.value
-      const isElsewhere = mine.addresses.every(({ value }) =>
-        others.addresses.every((address) => address.value !== value),
-      )
-      // One name in two files is a pair that contradicts itself, which is another rule.
-      const isPair = one.file !== right.file && mine.name === others.name
-      const bothHold = mine.addresses.length > 0 && others.addresses.length > 0
-      return isSameWire && isElsewhere && bothHold && !isPair
-    })
-    const routerId = right.instance.routerId
-    if (left === undefined || routerId === null || routerId.value === null) return []
+  const onWire = new Map<string, VrrpMember[]>()
+  return membersOf(deployment).flatMap((right) => {
+    const { name, addresses, interface: wire, routerId } = right.instance
+    const id = routerId?.value ?? null
+    if (routerId === null || id === null || addresses.length === 0) return []
+    // A router id of IPv4 has nothing to do with the same one of IPv6.
+    const key = `${wire?.value ?? ''} ${id} ${hasIpv6(right.instance)}`
+    const others = onWire.get(key) ?? []
+    onWire.set(key, others)
+    const left = others.find((one) => isStranger(one, right))
+    others.push(right)
     // Two files with one instance each are a pair, too.
-    const areAlone = left.file.instances.length === 1 && right.file.instances.length === 1
-    if (left.file !== right.file && areAlone) return []
-    const message =
-      `instances ${left.instance.name} and ${right.instance.name} share virtual_router_id ` +
-      `${routerId.value} and no address`
-    return [faultAt(routerId.place, message, { routerId: routerId.value })]
+    if (left === undefined || (left.file !== right.file && areAlone(left, right))) return []
+    const message = `instances ${left.instance.name} and ${name} share virtual_router_id ${id} and no address`
+    return [faultAt(routerId.place, message, { routerId: id })]
   })
+}
+
+/** One name in two files is a pair that contradicts itself, which is another rule. */
+function isStranger(left: VrrpMember, right: VrrpMember): boolean {
+  const isPair = left.file !== right.file && left.instance.name === right.instance.name
+  const held = left.instance.addresses.map(({ value }) => value)
+  return !isPair && right.instance.addresses.every(({ value }) => !held.includes(value))
+}
+
+function areAlone(left: VrrpMember, right: VrrpMember): boolean {
+  return left.file.instances.length === 1 && right.file.instances.length === 1
 }
 
 function hasIpv6({ addresses }: VrrpInstance): boolean {
