@@ -4,11 +4,12 @@ import { type Stats } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { PgherdError } from '../lib/errors.ts'
+import { extendedFilesOf } from '../lint/compose-bases.ts'
 import { fileKindNames, isLikelyName, recogniseKind } from '../lint/recognise.ts'
 import { type LintFile, type ReadProblem } from '../lint/source-text.ts'
 
 export type LintInput = {
-  /** Only those of a known kind, by path. */
+  /** Those of a known kind and what they extend, by path. */
   readonly files: readonly LintFile[]
   readonly unreadable: readonly ReadProblem[]
 }
@@ -59,12 +60,11 @@ export async function readLintFiles(
     const text = await textOf(named, stats, complain)
     if (text === null) continue
     if (recogniseKind({ path: named, text }) === null) throw unknownKind(named)
-    files.set(named, { path: named, text })
+    await keep({ path: named, text })
     // Compose fills in variables from there, whether it was named or not.
-    if (recogniseKind({ path: named, text }) === 'compose') {
-      const beside = path.join(path.dirname(named), '.env')
-      if ((await stat(beside).catch(() => null))?.isFile() === true) await add(beside)
-    }
+    const beside = path.join(path.dirname(named), '.env')
+    if (recogniseKind({ path: named, text }) === 'compose' && (await isFile(beside)))
+      await add(beside)
   }
   if (files.size === 0 && unreadable.length === 0) throw nothingFound(paths)
   return {
@@ -77,8 +77,23 @@ export async function readLintFiles(
     if (files.has(file)) return
     const text = await textOf(file, await statOf(file), complain)
     if (text !== null && recogniseKind({ path: file, text }) !== null)
-      files.set(file, { path: file, text })
+      await keep({ path: file, text })
   }
+
+  /** With the files whose services it extends, which may be of no kind by themselves. */
+  async function keep(file: LintFile): Promise<void> {
+    files.set(file.path, file)
+    for (const extended of extendedFilesOf(file).map(shownPath)) {
+      signal.throwIfAborted()
+      if (files.has(extended) || files.size >= fileCountMax || !(await isFile(extended))) continue
+      const text = await textOf(extended, await statOf(extended), complain)
+      if (text !== null) await keep({ path: extended, text })
+    }
+  }
+}
+
+async function isFile(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => null))?.isFile() === true
 }
 
 type Complain = (file: string, message: string) => void

@@ -556,6 +556,17 @@ describe('lint', () => {
     expect(stdout).toContain('this line is no KEY=value')
     expect(stdout).toContain('it is no text')
   })
+  test('a compose file alone is read with those that it extends', async () => {
+    const folder = mkdtempSync(path.join(scratch, 'lint-'))
+    const file = path.join(folder, 'docker-compose.yml')
+    const extending =
+      'services:\n  a: { extends: { file: base.yml, service: b }, image: "postgres:16" }\n'
+    writeFileSync(file, extending)
+    const line = `lint ${file} --rule L302,L318`
+    expect((await pgherd(line)).stdout).toMatch(/L318.*\n[^]*1 info in 1 file /)
+    writeFileSync(path.join(folder, 'base.yml'), 'services:\n  b: { restart: always }\n')
+    expect((await pgherd(line)).stdout).toMatch(/L302.*\n[^]*1 error in 2 files /)
+  })
   test('links that lead nowhere, or in a circle, are told', async () => {
     const folder = mkdtempSync(path.join(scratch, 'lint-'))
     symlinkSync('haproxy.cfg', path.join(folder, 'haproxy.cfg'))

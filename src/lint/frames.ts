@@ -71,15 +71,20 @@ export function together(
   return [faultAt(first.place, message(listed(names)), { nodes: names })]
 }
 
-/** In each compose file, those of its nodes that are broken, together. */
-export function nodesTogether(
+/**
+ * In each compose file, those of its nodes that lack something, together. Of a service that extends one
+ * that was not given nobody knows what it lacks.
+ */
+export function nodesThatLack(
   nodesIn: (compose: ComposeFile) => readonly DatabaseNode[],
-  isBroken: (service: ComposeService) => boolean,
+  isLacking: (service: ComposeService) => boolean,
   message: (names: string) => string,
 ): Check {
   return perComposeFile((compose) =>
     together(
-      nodesIn(compose).flatMap(({ service }) => (isBroken(service) ? [service] : [])),
+      nodesIn(compose).flatMap(({ service }) =>
+        service.isWhole && isLacking(service) ? [service] : [],
+      ),
       message,
     ),
   )

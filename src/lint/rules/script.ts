@@ -240,7 +240,10 @@ function imageDefaults(deployment: Deployment): readonly Fault[] {
         const hasConfiguration = service.mounts.some(({ target }) =>
           /\/conf(\.d)?(\/|$)/.test(target),
         )
-        const isSuch = /bitnami(legacy|secure)?\/postgresql-repmgr/.test(image) && !hasConfiguration
+        const isSuch =
+          /bitnami(legacy|secure)?\/postgresql-repmgr/.test(image) &&
+          !hasConfiguration &&
+          service.isWhole
         return isSuch && service.image !== null ? [service.image.place] : []
       })
       .slice(0, 1)

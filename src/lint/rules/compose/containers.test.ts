@@ -42,6 +42,14 @@ const examples: RuleExamples = {
       '.env': 'HOST_NAME=pg-0\n',
     },
   },
+  L318: {
+    bad: compose(['pg-0', image, 'extends: { file: base.yml, service: pg }']),
+    at: 'docker-compose.yml:4',
+    good: {
+      ...compose(['pg-0', image, 'extends: { file: base.yml, service: pg }']),
+      'base.yml': 'services:\n  pg: { restart: always }\n',
+    },
+  },
 }
 
 describeRules(composeContainerRules, examples)

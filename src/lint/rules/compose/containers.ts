@@ -1,7 +1,7 @@
 // L3xx: what Docker makes of a node: how it is started, stopped and watched.
 
 import { dataNodesIn, databaseNodesOf } from '../../database-node.ts'
-import { nodesTogether, perComposeFile, together } from '../../frames.ts'
+import { nodesThatLack, perComposeFile, together, toldOnce } from '../../frames.ts'
 import type { ComposeService } from '../../parse-compose.ts'
 import { type Rule, faultAt } from '../../rule.ts'
 import { isOpen } from '../../source-text.ts'
@@ -38,7 +38,7 @@ export const composeContainerRules: readonly Rule[] = [
     title: 'a node that stays down',
     why: 'After a crash, or when its host starts again, nobody starts the container.',
     fix: 'restart: unless-stopped',
-    check: nodesTogether(
+    check: nodesThatLack(
       databaseNodesOf,
       staysDown,
       (names) => `${names}: nothing starts it again`,
@@ -68,7 +68,7 @@ export const composeContainerRules: readonly Rule[] = [
     title: 'only 64 MB of shared memory',
     why: 'Parallel queries need more and fail with "could not resize shared memory segment".',
     fix: 'shm_size: 256mb',
-    check: nodesTogether(
+    check: nodesThatLack(
       dataNodesIn,
       ({ hasSharedMemorySize }) => !hasSharedMemorySize,
       (names) => `${names}: no shm_size`,
@@ -80,7 +80,7 @@ export const composeContainerRules: readonly Rule[] = [
     title: 'no health check',
     why: 'Docker shows a node that hangs as running, and what waits for it does not wait.',
     fix: 'healthcheck: { test: [CMD, pg_isready, -U, postgres], interval: 5s }',
-    check: nodesTogether(
+    check: nodesThatLack(
       dataNodesIn,
       ({ hasHealthcheck }) => !hasHealthcheck,
       (names) => `${names}: no healthcheck`,
@@ -107,6 +107,20 @@ export const composeContainerRules: readonly Rule[] = [
       ),
     ),
   },
+  {
+    id: 'L318',
+    severity: 'info',
+    title: 'an extended service was not given',
+    why: 'What stands there is not checked, and what seems to be missing here may be there.',
+    fix: 'give lint the file that holds the extended service, too',
+    check: toldOnce(
+      perComposeFile(({ missingBases }) =>
+        missingBases.map(({ file, service, place }) =>
+          faultAt(place, `${service} of ${file} is extended and was not found`, { file, service }),
+        ),
+      ),
+    ),
+  },
 ]
 
 /** No version, or one that moves. */
@@ -122,8 +136,10 @@ function staysDown({ restart, hasRestartPolicy }: ComposeService): boolean {
   return !hasRestartPolicy && (value === 'no' || value === 'false')
 }
 
-function graceSeconds({ stopGracePeriod }: ComposeService): number | null {
-  return stopGracePeriod === null ? gracePeriodDefaultS : parseComposeSeconds(stopGracePeriod.value)
+/** Null: nobody knows. */
+function graceSeconds({ stopGracePeriod, isWhole }: ComposeService): number | null {
+  if (stopGracePeriod === null) return isWhole ? gracePeriodDefaultS : null
+  return parseComposeSeconds(stopGracePeriod.value)
 }
 
 /** `90`, `1m30s`, `2m`; null when it is none of these. */

@@ -1,7 +1,7 @@
 // L3xx: what is set for repmgr: whether a failover is safe, and a former primary comes back.
 
 import { type DatabaseNode, dataNodesIn, databaseNodesOf, namesOf } from '../../database-node.ts'
-import { nodesTogether, perComposeFile } from '../../frames.ts'
+import { nodesThatLack, perComposeFile } from '../../frames.ts'
 import type { ComposeFile, ComposeService } from '../../parse-compose.ts'
 import { repeated } from '../../repeated.ts'
 import { type Fault, type Rule, faultAt, firstOf, listed } from '../../rule.ts'
@@ -14,7 +14,7 @@ export const composeRepmgrRules: readonly Rule[] = [
     title: 'a former primary is not fenced',
     why: 'When it comes back it goes on taking writes beside the new one, and those commits are lost.',
     fix: 'REPMGR_FENCE_OLD_PRIMARY=yes on every data node',
-    check: nodesTogether(
+    check: nodesThatLack(
       repmgrDataIn,
       (service) => !isYes(service, 'REPMGR_FENCE_OLD_PRIMARY'),
       (names) => `${names}: REPMGR_FENCE_OLD_PRIMARY is not yes`,
@@ -26,7 +26,7 @@ export const composeRepmgrRules: readonly Rule[] = [
     title: 'each restart of a standby copies the whole database',
     why: 'Without pg_rewind the image clones again; until that is done one copy less is there.',
     fix: 'REPMGR_USE_PGREWIND=yes on every data node',
-    check: nodesTogether(
+    check: nodesThatLack(
       repmgrDataIn,
       (service) => !isYes(service, 'REPMGR_USE_PGREWIND'),
       (names) => `${names}: REPMGR_USE_PGREWIND is not yes`,
@@ -81,7 +81,7 @@ export const composeRepmgrRules: readonly Rule[] = [
     title: 'commits wait for no standby',
     why: 'What the primary acknowledged and had not yet sent is lost when it fails.',
     fix: 'POSTGRESQL_NUM_SYNCHRONOUS_REPLICAS=1 on every data node, with at least two standbys',
-    check: nodesTogether(
+    check: nodesThatLack(
       // One node alone has no standby to wait for.
       (compose) => (repmgrDataIn(compose).length < 2 ? [] : repmgrDataIn(compose)),
       waitsForNobody,

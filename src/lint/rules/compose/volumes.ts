@@ -18,7 +18,8 @@ export const composeVolumeRules: readonly Rule[] = [
       const kept = service.mounts.filter(
         (mount) => mount.kind !== 'tmpfs' && mount.source !== null && keepsDatabase(service, mount),
       )
-      if (role !== 'data' || kept.length > 0 || service.mounts.some(isUnknownTarget)) return []
+      const isKnown = service.isWhole && !service.mounts.some(isUnknownTarget)
+      if (role !== 'data' || kept.length > 0 || !isKnown) return []
       const message = `${service.name} keeps its database in no volume that has a name`
       const fix = `volumes: [${service.name}-data:${volumeHome(service)}], where the image keeps the database`
       return [faultAt(service.place, message, { node: service.name }, fix)]
