@@ -34,8 +34,17 @@ export type HaproxyProxy = {
   readonly inherited: readonly HaproxyDirective[]
 }
 
+/** Somebody whose password stands in the file in clear. */
+export type HaproxyUser = {
+  readonly name: string
+  readonly password: string
+  readonly place: Place
+}
+
 export type HaproxyFile = {
   readonly file: string
+  /** Of every userlist. */
+  readonly users: readonly HaproxyUser[]
   readonly global: readonly HaproxyDirective[]
   readonly proxies: readonly HaproxyProxy[]
 }
@@ -72,7 +81,13 @@ export function parseHaproxy(file: LintFile): HaproxyFile {
     }
   }
   const global = sections.filter((section) => section.kind === 'global')
-  return { file: file.path, global: global.flatMap(({ directives }) => directives), proxies }
+  const userlists = sections.filter((section) => section.kind === 'userlist')
+  return {
+    file: file.path,
+    users: userlists.flatMap(({ directives }) => directives.flatMap(readUser)),
+    global: global.flatMap(({ directives }) => directives),
+    proxies,
+  }
 }
 
 function readSections(file: LintFile): readonly Section[] {
@@ -134,6 +149,14 @@ function readProxy(
     own,
     inherited,
   }
+}
+
+function readUser({ words, place }: HaproxyDirective): readonly HaproxyUser[] {
+  const [keyword, name] = words
+  const at = words.indexOf('insecure-password')
+  const password = words[at + 1]
+  if (keyword !== 'user' || name === undefined || at < 0 || password === undefined) return []
+  return [{ name, password, place }]
 }
 
 function readServer(

@@ -1,80 +1,12 @@
 // L4xx: .env files, and passwords wherever they are written.
 
+import { credentialsOf, isDefault } from '../credentials.ts'
 import type { Deployment } from '../deployment.ts'
-import { foundOnce } from '../found-once.ts'
 import { perEnvFile, toldOnce } from '../frames.ts'
-import { isDefaultPassword, isPasswordName, passwordLengthMin } from '../passwords.ts'
+import { passwordFix, passwordLengthMin } from '../passwords.ts'
 import { repeated } from '../repeated.ts'
 import { type Rule, faultAt } from '../rule.ts'
 import { type Place, isOpen } from '../source-text.ts'
-
-type Credential = {
-  readonly name: string
-  readonly value: string
-  readonly place: Place
-  /** Names of users in the same place. */
-  readonly users: ReadonlySet<string>
-}
-
-/** Passwords of .env files and compose files, each where it is written, and those of HAProxy. */
-const credentialsOf = foundOnce((deployment: Deployment): readonly Credential[] => {
-  const sources = passwordSources(deployment)
-  const pairs = deployment.env.map(({ entries }) =>
-    entries.map(({ key, value, place }) => ({ key, value, raw: value, place })),
-  )
-  const written = deployment.compose.flatMap(({ services }) =>
-    services.map(({ environment }) =>
-      [...environment].map(([key, { value, raw, place }]) => ({ key, value, raw, place })),
-    ),
-  )
-  const haproxy = deployment.haproxy.flatMap(({ proxies }) =>
-    proxies.flatMap(({ own }) =>
-      own
-        .filter(({ words }) => words[0] === 'stats' && words[1] === 'auth')
-        .map(({ words, place }) => {
-          const [user = '', value = ''] = (words[2] ?? '').split(/:(.*)/)
-          return { name: 'stats auth', value, place, users: new Set([user]) }
-        }),
-    ),
-  )
-  const all = [...pairs, ...written].flatMap((group) => {
-    const users = new Set(
-      group
-        .filter(({ key }) => /USER(NAME)?$/i.test(key) && !isPasswordName(key))
-        .map(({ value }) => value),
-    )
-    return (
-      group
-        .filter(({ key }) => isPasswordName(key) || sources.has(key))
-        // ALLOW_EMPTY_PASSWORD and the like are switches.
-        .filter(({ value }) => !/^(yes|no|true|false|on|off)$/i.test(value))
-        // What comes from a variable is judged where the variable stands; a default stands here.
-        .filter(({ raw }) => !isOpen(raw) || /\$\{\w+:?-/.test(raw))
-        .map(({ key, value, place }) => ({ name: key, value, place, users }))
-    )
-  })
-  const seen = new Set<string>()
-  return [...all, ...haproxy].filter(({ name, place }) => {
-    const key = `${place.file}:${place.line}:${name}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
-})
-
-/** Variables of other names that compose files hand on as passwords. */
-function passwordSources(deployment: Deployment): ReadonlySet<string> {
-  return new Set(
-    deployment.compose
-      .flatMap(({ services }) => services.flatMap(({ environment }) => [...environment]))
-      .filter(([key]) => isPasswordName(key))
-      .flatMap(([, { raw }]) => /^\$\{?([A-Za-z_]\w*)/.exec(raw)?.[1] ?? []),
-  )
-}
-
-function isDefault({ value, users }: Credential): boolean {
-  return isDefaultPassword(value) || (value !== '' && users.has(value))
-}
 
 /** Settings that let people in without a password. */
 const openDoors: Readonly<Record<string, RegExp>> = {
@@ -106,7 +38,9 @@ export const envRules: readonly Rule[] = [
     check: (deployment) =>
       credentialsOf(deployment)
         .filter((credential) => !isOpen(credential.value) && isDefault(credential))
-        .map(({ name, place }) => faultAt(place, `${name} is a default password`, { name })),
+        .map(({ name, place }) =>
+          faultAt(place, `${name} is a default password`, { name }, passwordFix(name)),
+        ),
   },
   {
     id: 'L402',
@@ -116,14 +50,14 @@ export const envRules: readonly Rule[] = [
     fix: 'write what `openssl rand -hex 24` prints',
     check: (deployment) =>
       credentialsOf(deployment)
-        .filter(({ value }) => value !== '' && !isOpen(value) && value.length < passwordLengthMin)
-        .filter((credential) => !isDefault(credential))
-        .map(({ name, value, place }) =>
-          faultAt(place, `${name} has ${value.length} characters, less than ${passwordLengthMin}`, {
-            name,
-            length: value.length,
-          }),
-        ),
+        .filter((credential) => !isOpen(credential.value) && !isDefault(credential))
+        .filter(({ name, value }) => value !== '' && value.length < passwordLengthMin(name))
+        .map(({ name, place }) => {
+          const lengthMin = passwordLengthMin(name)
+          // Its own length would help whoever tries.
+          const message = `${name} has less than ${lengthMin} characters`
+          return faultAt(place, message, { name, lengthMin }, passwordFix(name))
+        }),
   },
   {
     id: 'L403',
@@ -182,11 +116,10 @@ export const envRules: readonly Rule[] = [
     fix: `write \${NAME:?}, with NAME in a .env file that only its owner can read`,
     check: (deployment) => {
       const envFiles = new Set(deployment.env.map(({ file }) => file))
+      const haproxyFiles = new Set(deployment.haproxy.map(({ file }) => file))
       return credentialsOf(deployment)
-        .filter(
-          ({ name, value, place }) =>
-            name !== 'stats auth' && value !== '' && !envFiles.has(place.file),
-        )
+        .filter(({ value }) => value !== '')
+        .filter(({ place: { file } }) => !envFiles.has(file) && !haproxyFiles.has(file))
         .map(({ name, place }) => faultAt(place, `${name} is written in clear`, { name }))
     },
   },
