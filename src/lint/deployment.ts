@@ -48,7 +48,9 @@ export function* readDeployment(
   const compose = withoutBases(
     yield* stepByStep(ofKind('compose'), (file) => parseCompose(file, env, all)),
   )
-  const settings = yield* stepByStep(recognised, parseSettings)
+  const settings = yield* stepByStep(recognised, (file) =>
+    parseSettings(file, file.kind === 'postgres'),
+  )
   return {
     files: recognised,
     haproxy: yield* stepByStep(ofKind('haproxy'), parseHaproxy),

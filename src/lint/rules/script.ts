@@ -123,7 +123,7 @@ export const scriptRules: readonly Rule[] = [
     check: (deployment) =>
       deployment.settings
         .filter(({ name }) => name === 'fsync' || name === 'full_page_writes')
-        .filter(({ value }) => /^(off|false|no|0)$/i.test(value))
+        .filter(({ value }) => isOff(value))
         .map(({ name, value, place }) => faultAt(place, `${name} is ${value}`, { name, value })),
   },
   {
@@ -149,7 +149,22 @@ export const scriptRules: readonly Rule[] = [
         : [],
     ),
   },
+  {
+    id: 'L510',
+    severity: 'warning',
+    title: 'commits are acknowledged before they are on disk',
+    why: 'What was acknowledged in the last moments before a crash is lost, and a failover loses it, too.',
+    fix: 'synchronous_commit = on; off only for single sessions that can do their work again',
+    check: (deployment) =>
+      settingsNamed(deployment, 'synchronous_commit')
+        .filter(({ value }) => isOff(value))
+        .map(({ value, place }) => faultAt(place, `synchronous_commit is ${value}`, { value })),
+  },
 ]
+
+function isOff(value: string): boolean {
+  return /^(off|false|no|0)$/i.test(value)
+}
 
 function backupTarget(command: string): string | null {
   const match = /\bpg_basebackup\b.*?\s(?:-\w*D\s*|--pgdata(?:=|\s+))(["']?)([^"'\s]+)\1/.exec(
@@ -197,7 +212,7 @@ function firstPrimary(commands: readonly ScriptCommand[]): readonly Fault[] {
 function archiveCommands(deployment: Deployment): readonly FoundSetting[] {
   const off = new Set(
     settingsNamed(deployment, 'archive_mode')
-      .filter(({ value }) => /^(off|false|no|0)$/i.test(value))
+      .filter(({ value }) => isOff(value))
       .map(({ place }) => place.file),
   )
   return settingsNamed(deployment, 'archive_command').filter(({ place, value }) => {
