@@ -502,7 +502,7 @@ describe('lint', () => {
     expect(stdout).toContain(
       `${examples}/reference/lb1/haproxy.cfg\n13  warning  L106  timeout client`,
     )
-    expect(stdout).toMatch(/\n15 errors, 17 warnings, 5 info in 7 files \(\d+ rules\)\.\n$/)
+    expect(stdout).toMatch(/\n15 errors, 16 warnings, 6 info in 7 files \(\d+ rules\)\.\n$/)
   })
   test('a sound one: said so', async () => {
     const { exitCode, stdout } = await pgherd(`lint ${examples}/good`)

@@ -34,17 +34,20 @@ export const composeRepmgrRules: readonly Rule[] = [
   },
   {
     id: 'L313',
-    severity: 'warning',
-    title: 'the first primary is fixed',
-    why: 'When all nodes start at once this one becomes primary, even if another one had newer commits.',
-    fix: 'after a failover let REPMGR_PRIMARY_HOST name the new primary before anything is started again',
+    // The image asks for it, so every file has it.
+    severity: 'info',
+    title: 'one node becomes primary whenever all start at once',
+    why: 'Nobody is asked who has the newest commits; what the others had beyond it is lost.',
+    fix: 'after a failover let REPMGR_PRIMARY_HOST name the new primary before all nodes are started again',
     check: perComposeFile((compose) => {
       const services = repmgrDataIn(compose).flatMap(({ service }) =>
         service.environment.has('REPMGR_PRIMARY_HOST') ? [service] : [],
       )
       const setting = services[0]?.environment.get('REPMGR_PRIMARY_HOST')
       if (setting === undefined) return []
-      const message = `REPMGR_PRIMARY_HOST is always ${setting.value} for ${listed(namesIn(services))}`
+      const message =
+        `${setting.value} becomes primary whenever no node answers ` +
+        `(REPMGR_PRIMARY_HOST of ${listed(namesIn(services))})`
       return [faultAt(setting.place, message, { primary: setting.value })]
     }),
   },
