@@ -6,7 +6,7 @@ import path from 'node:path'
 import { PgherdError } from '../lib/errors.ts'
 import { extendedFilesOf } from '../lint/compose-bases.ts'
 import { fileKindNames, isLikelyName, recogniseKind } from '../lint/recognise.ts'
-import { type LintFile, type ReadProblem } from '../lint/source-text.ts'
+import { type LintFile, type ReadProblem, isBinary } from '../lint/source-text.ts'
 
 export type LintInput = {
   /** Those of a known kind and what they extend, by path. */
@@ -127,7 +127,7 @@ async function textOf(named: string, stats: Stats, complain: Complain): Promise<
   try {
     const text = await readFile(named, 'utf8')
     const isOurs = recogniseKind({ path: named, text: '' }) !== null
-    if (!isOurs || !text.includes('\0')) return text
+    if (!isOurs || !isBinary(text)) return text
     complain(named, 'it is no text')
     return null
   } catch (error) {

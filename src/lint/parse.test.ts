@@ -55,6 +55,8 @@ describe('kinds', () => {
     ['conf.d/10-archive.conf', "archive_command = ''\n", 'postgres'],
     ['notes.md', 'listen to this', null],
     ['haproxy.cfg', 'a\0b', null],
+    ['.env', 'A=1\n\u0001\u0002\uFFFD\uFFFD', null],
+    ['.env', '# \uFFFD\uFFFD\uFFFD\uFFFD\nA=\u001B[1m\n', 'env'],
   ])('%s → %s', (path, text, kind) => {
     expect(recogniseKind({ path, text })).toBe(kind)
   })

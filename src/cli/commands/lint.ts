@@ -65,11 +65,23 @@ export const lintCommand: Command = {
   },
 }
 
-/** @throws PgherdError PGHERD_LINT_RULE_UNKNOWN */
+/** @throws PgherdError PGHERD_LINT_RULE_UNKNOWN, PGHERD_LINT_NO_RULE_LEFT */
 function chosenRules(input: CommandInput): readonly Rule[] {
   const only = idsOf(input.text('rule'))
   const ignored = idsOf(input.text('ignore'))
-  return rules.filter(({ id }) => (only.length === 0 || only.includes(id)) && !ignored.includes(id))
+  const isNamed = (id: string) => only.length === 0 || only.includes(id)
+  const chosen = rules.filter(({ id }) => isNamed(id) && !ignored.includes(id))
+  if (chosen.length > 0) return chosen
+  throw new PgherdError({
+    code: 'PGHERD_LINT_NO_RULE_LEFT',
+    reason: 'usage',
+    message: 'no rule is left to look for',
+    because:
+      only.length === 0
+        ? '--ignore names all rules'
+        : '--ignore names every rule that --rule names',
+    hint: `leave out --ignore, or take from it what is looked for: ${[...new Set(ignored)].slice(0, 3).join(', ')}`,
+  })
 }
 
 function idsOf(text: string | null): readonly string[] {
