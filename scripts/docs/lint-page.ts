@@ -40,7 +40,7 @@ export function lintPage(): Page {
       ),
     ]),
     '## What it does not see',
-    'Files that are included and were not given, compose `extends` of another file, variables of the shell, and ' +
+    'Files that are included or extended and were not given, variables of the shell, and ' +
       'whatever a running program was told later. A value that a template or an unknown variable would ' +
       'fill in is never judged.',
   )

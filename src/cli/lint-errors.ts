@@ -32,4 +32,10 @@ export const lintErrors: readonly ErrorHelp[] = [
     meaning: 'There is no rule of that id.',
     remedies: ['See all rules in docs/lint.md; several ids are separated by commas.'],
   },
+  {
+    code: 'PGHERD_LINT_NO_RULE_LEFT',
+    reason: 'usage',
+    meaning: 'Every rule that --rule names is taken away again by --ignore.',
+    remedies: ['Leave one of the two options out, or give them different ids.'],
+  },
 ]

@@ -4,11 +4,12 @@ import { type Stats } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { PgherdError } from '../lib/errors.ts'
+import { extendedFilesOf } from '../lint/compose-bases.ts'
 import { fileKindNames, isLikelyName, recogniseKind } from '../lint/recognise.ts'
-import { type LintFile, type ReadProblem } from '../lint/source-text.ts'
+import { type LintFile, type ReadProblem, isBinary } from '../lint/source-text.ts'
 
 export type LintInput = {
-  /** Only those of a known kind, by path. */
+  /** Those of a known kind and what they extend, by path. */
   readonly files: readonly LintFile[]
   readonly unreadable: readonly ReadProblem[]
 }
@@ -34,9 +35,13 @@ const kinds = Object.values(fileKindNames).join(', ')
 
 /**
  * Reads the named files, and in the named folders those that lint knows.
+ * @param signal ends it, by throwing its reason
  * @throws PgherdError PGHERD_LINT_PATH_UNKNOWN, PGHERD_LINT_KIND_UNKNOWN, PGHERD_LINT_NOTHING_FOUND
  */
-export async function readLintFiles(paths: readonly string[]): Promise<LintInput> {
+export async function readLintFiles(
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<LintInput> {
   const files = new Map<string, LintFile>()
   const unreadable: ReadProblem[] = []
   const complain = (file: string, message: string) => {
@@ -46,7 +51,7 @@ export async function readLintFiles(paths: readonly string[]): Promise<LintInput
   for (const named of paths.map(shownPath)) {
     const stats = await statOf(named)
     if (stats.isDirectory()) {
-      const found = await likelyFiles(named, complain)
+      const found = await likelyFiles(named, complain, signal)
       for (const file of found.slice(0, fileCountMax)) await add(file)
       if (found.length > fileCountMax)
         complain(named, `only ${fileCountMax} of its files were looked at`)
@@ -55,12 +60,11 @@ export async function readLintFiles(paths: readonly string[]): Promise<LintInput
     const text = await textOf(named, stats, complain)
     if (text === null) continue
     if (recogniseKind({ path: named, text }) === null) throw unknownKind(named)
-    files.set(named, { path: named, text })
+    await keep({ path: named, text })
     // Compose fills in variables from there, whether it was named or not.
-    if (recogniseKind({ path: named, text }) === 'compose') {
-      const beside = path.join(path.dirname(named), '.env')
-      if ((await stat(beside).catch(() => null))?.isFile() === true) await add(beside)
-    }
+    const beside = path.join(path.dirname(named), '.env')
+    if (recogniseKind({ path: named, text }) === 'compose' && (await isFile(beside)))
+      await add(beside)
   }
   if (files.size === 0 && unreadable.length === 0) throw nothingFound(paths)
   return {
@@ -69,11 +73,27 @@ export async function readLintFiles(paths: readonly string[]): Promise<LintInput
   }
 
   async function add(file: string): Promise<void> {
+    signal.throwIfAborted()
     if (files.has(file)) return
     const text = await textOf(file, await statOf(file), complain)
     if (text !== null && recogniseKind({ path: file, text }) !== null)
-      files.set(file, { path: file, text })
+      await keep({ path: file, text })
   }
+
+  /** With the files whose services it extends, which may be of no kind by themselves. */
+  async function keep(file: LintFile): Promise<void> {
+    files.set(file.path, file)
+    for (const extended of extendedFilesOf(file).map(shownPath)) {
+      signal.throwIfAborted()
+      if (files.has(extended) || files.size >= fileCountMax || !(await isFile(extended))) continue
+      const text = await textOf(extended, await statOf(extended), complain)
+      if (text !== null) await keep({ path: extended, text })
+    }
+  }
+}
+
+async function isFile(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => null))?.isFile() === true
 }
 
 type Complain = (file: string, message: string) => void
@@ -107,7 +127,7 @@ async function textOf(named: string, stats: Stats, complain: Complain): Promise<
   try {
     const text = await readFile(named, 'utf8')
     const isOurs = recogniseKind({ path: named, text: '' }) !== null
-    if (!isOurs || !text.includes('\0')) return text
+    if (!isOurs || !isBinary(text)) return text
     complain(named, 'it is no text')
     return null
   } catch (error) {
@@ -117,12 +137,17 @@ async function textOf(named: string, stats: Stats, complain: Complain): Promise<
 }
 
 /** Files whose name may be one of ours, by path. */
-async function likelyFiles(folder: string, complain: Complain): Promise<readonly string[]> {
+async function likelyFiles(
+  folder: string,
+  complain: Complain,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const found: string[] = []
   await search(folder, 0)
   return found.sort()
 
   async function search(inside: string, depth: number): Promise<void> {
+    signal.throwIfAborted()
     if (found.length > fileCountMax) return
     const entries = await readdir(inside, { withFileTypes: true }).catch((error: unknown) => {
       complain(inside, `the folder cannot be read: ${reasonOf(error)}`)

@@ -502,7 +502,7 @@ describe('lint', () => {
     expect(stdout).toContain(
       `${examples}/reference/lb1/haproxy.cfg\n13  warning  L106  timeout client`,
     )
-    expect(stdout).toMatch(/\n15 errors, 17 warnings, 5 info in 7 files \(\d+ rules\)\.\n$/)
+    expect(stdout).toMatch(/\n15 errors, 16 warnings, 6 info in 7 files \(\d+ rules\)\.\n$/)
   })
   test('a sound one: said so', async () => {
     const { exitCode, stdout } = await pgherd(`lint ${examples}/good`)
@@ -539,6 +539,7 @@ describe('lint', () => {
     [`lint ${import.meta.filename}`, 'PGHERD_LINT_KIND_UNKNOWN'],
     ['lint /dev/null', 'PGHERD_LINT_KIND_UNKNOWN'],
     [`lint ${examples}/good --rule L9999`, 'PGHERD_LINT_RULE_UNKNOWN'],
+    [`lint ${examples}/good --rule L101,L102 --ignore l102,L101`, 'PGHERD_LINT_NO_RULE_LEFT'],
   ])('%s: wrong usage, explained', async (line, words) => {
     const { exitCode, stderr } = await pgherd(line)
     expect(exitCode).toBe(2)
@@ -555,6 +556,26 @@ describe('lint', () => {
     expect(stdout).toContain('larger than 1 MB')
     expect(stdout).toContain('this line is no KEY=value')
     expect(stdout).toContain('it is no text')
+  })
+  test('a .env that is no text is one finding', async () => {
+    const file = path.join(mkdtempSync(path.join(scratch, 'lint-')), '.env')
+    const bytes = Uint8Array.from({ length: 20_000 }, (_, at) => ((at * 7919) % 255) + 1)
+    writeFileSync(file, bytes)
+    const { exitCode, stdout } = await pgherd(`lint ${file}`)
+    expect(exitCode).toBe(3)
+    expect(stdout).toMatch(/L001 {2}it is no text\n/)
+    expect(stdout).toContain('1 error in 1 file')
+  })
+  test('a compose file alone is read with those that it extends', async () => {
+    const folder = mkdtempSync(path.join(scratch, 'lint-'))
+    const file = path.join(folder, 'docker-compose.yml')
+    const extending =
+      'services:\n  a: { extends: { file: base.yml, service: b }, image: "postgres:16" }\n'
+    writeFileSync(file, extending)
+    const line = `lint ${file} --rule L302,L318`
+    expect((await pgherd(line)).stdout).toMatch(/L318.*\n[^]*1 info in 1 file /)
+    writeFileSync(path.join(folder, 'base.yml'), 'services:\n  b: { restart: always }\n')
+    expect((await pgherd(line)).stdout).toMatch(/L302.*\n[^]*1 error in 2 files /)
   })
   test('links that lead nowhere, or in a circle, are told', async () => {
     const folder = mkdtempSync(path.join(scratch, 'lint-'))

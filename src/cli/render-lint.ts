@@ -14,10 +14,8 @@ export function renderFindings(
   style: Style,
 ): readonly string[] {
   const width = Math.min(widthMax, widthBest)
-  const files = [...new Set(findings.map(({ file }) => file))]
-  return files.flatMap((file) => {
-    const here = findings.filter((finding) => finding.file === file)
-    const lineWidth = Math.max(...here.map(({ line }) => String(line).length))
+  return [...byFile(findings)].flatMap(([file, here]) => {
+    const lineWidth = here.reduce((most, { line }) => Math.max(most, String(line).length), 0)
     return [
       style.bold(oneLine(file)),
       ...here.flatMap((finding, index) => [
@@ -29,6 +27,16 @@ export function renderFindings(
       '',
     ]
   })
+}
+
+function byFile(findings: readonly Finding[]): ReadonlyMap<string, readonly Finding[]> {
+  const files = new Map<string, Finding[]>()
+  for (const finding of findings) {
+    const here = files.get(finding.file) ?? []
+    files.set(finding.file, here)
+    here.push(finding)
+  }
+  return files
 }
 
 /** Reason and remedy of neighbours that break one rule stand below the last of them. */

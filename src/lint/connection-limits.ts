@@ -1,6 +1,7 @@
 // How many clients a balancer lets in, and how many PostgreSQL takes.
 
-import { type Deployment, dataNodesOf } from './deployment.ts'
+import { dataNodesOf } from './database-node.ts'
+import type { Deployment } from './deployment.ts'
 import { serverOption, settingOf } from './parse-haproxy.ts'
 import type { PostgresProxy } from './postgres-proxy.ts'
 import { type Place, parseCount } from './source-text.ts'
@@ -12,6 +13,7 @@ export type MaxConnections = { readonly count: number; readonly where: string }
 
 /** The smallest limit of a data node; the default where none is written. Null without nodes. */
 export function maxConnectionsOf(deployment: Deployment): MaxConnections | null {
+  const envFiles = new Set(deployment.env.map(({ file }) => file))
   const written = [
     ...dataNodesOf(deployment).flatMap(({ service }) =>
       ['POSTGRESQL_MAX_CONNECTIONS', 'POSTGRES_MAX_CONNECTIONS'].flatMap((key) => {
@@ -21,8 +23,7 @@ export function maxConnectionsOf(deployment: Deployment): MaxConnections | null 
     ),
     ...deployment.settings.filter(
       // In an .env file the name alone does not say that a node gets it.
-      ({ name, place }) =>
-        name === 'max_connections' && !deployment.env.some(({ file }) => file === place.file),
+      ({ name, place }) => name === 'max_connections' && !envFiles.has(place.file),
     ),
   ].flatMap(({ value, place }): MaxConnections[] => {
     const count = parseCount(value.replace(/;$/, ''))

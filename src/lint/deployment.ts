@@ -1,6 +1,6 @@
 // Everything that was read, taken together: what rules look at.
 
-import { type ComposeFile, type ComposeService, parseCompose } from './parse-compose.ts'
+import { type ComposeFile, parseCompose, withoutBases } from './parse-compose.ts'
 import { type EnvFile, parseEnv } from './parse-env.ts'
 import { type HaproxyFile, parseHaproxy } from './parse-haproxy.ts'
 import { type KeepalivedFile, parseKeepalived } from './parse-keepalived.ts'
@@ -8,6 +8,7 @@ import { type ScriptFile, parseScript } from './parse-script.ts'
 import { type FoundSetting, parseSettings } from './parse-settings.ts'
 import { type FileKind, recogniseKind } from './recognise.ts'
 import type { LintFile, ReadProblem } from './source-text.ts'
+import { type Steps, stepByStep } from './steps.ts'
 
 export type RecognisedFile = LintFile & { readonly kind: FileKind }
 
@@ -24,35 +25,40 @@ export type Deployment = {
 }
 
 /**
- * Takes the files apart. Never throws: what cannot be read becomes a problem.
+ * Takes the files apart, one in each step. Never throws: what cannot be read becomes a problem.
  * @param unreadable files that could not even be opened
  */
-export function readDeployment(
+export function* readDeployment(
   files: readonly LintFile[],
   unreadable: readonly ReadProblem[] = [],
-): Deployment {
+): Steps<Deployment> {
   const recognised = files.flatMap((file): RecognisedFile[] => {
     const kind = recogniseKind(file)
     return kind === null ? [] : [{ ...file, kind }]
   })
+  const known = new Set(recognised.map(({ path }) => path))
+  // What is of no kind by itself may be a part of another file.
+  const all = [...recognised, ...files.filter(({ path }) => !known.has(path))]
   const ofKind = (kind: FileKind) => recognised.filter((file) => file.kind === kind)
-  const everyKeepalived = ofKind('keepalived').map((file, _, all) => parseKeepalived(file, all))
-  // What another file includes is no balancer of its own, unless each includes the other.
-  const keepalived = everyKeepalived.filter(({ file, included }) =>
-    everyKeepalived.every(
-      (other) => !other.included.includes(file) || included.includes(other.file),
-    ),
+  const everyKeepalived = yield* stepByStep(ofKind('keepalived'), (file) =>
+    parseKeepalived(file, ofKind('keepalived')),
   )
-  const env = ofKind('env').map(parseEnv)
-  const compose = ofKind('compose').map((file) => parseCompose(file, env))
+  const keepalived = withoutParts(everyKeepalived)
+  const env = yield* stepByStep(ofKind('env'), parseEnv)
+  const compose = withoutBases(
+    yield* stepByStep(ofKind('compose'), (file) => parseCompose(file, env, all)),
+  )
+  const settings = yield* stepByStep(recognised, (file) =>
+    parseSettings(file, file.kind === 'postgres'),
+  )
   return {
     files: recognised,
-    haproxy: ofKind('haproxy').map(parseHaproxy),
+    haproxy: yield* stepByStep(ofKind('haproxy'), parseHaproxy),
     keepalived,
     compose,
     env,
-    scripts: ofKind('script').map(parseScript),
-    settings: recognised.flatMap(parseSettings),
+    scripts: yield* stepByStep(ofKind('script'), parseScript),
+    settings: settings.flat(),
     problems: [
       ...unreadable,
       ...[...keepalived, ...env, ...compose].flatMap(({ problems }) => problems),
@@ -60,56 +66,9 @@ export function readDeployment(
   }
 }
 
-/** A service that runs PostgreSQL, with what it is to the cluster. */
-export type DatabaseNode = {
-  readonly service: ComposeService
-  readonly role: 'data' | 'witness'
-  readonly isRepmgr: boolean
-}
-
-/** The nodes of one compose file. */
-export function databaseNodesOf(compose: ComposeFile): readonly DatabaseNode[] {
-  return compose.services.flatMap((service): DatabaseNode[] => {
-    const image = service.image?.value.toLowerCase() ?? ''
-    const isRepmgr = /repmgr/.test(image) || service.environment.has('REPMGR_NODE_NAME')
-    const isServer =
-      /(^|[/_-])(postgres(ql)?|postgis|timescaledb(-ha)?|pgvector|spilo|patroni)([-_:@/]|$)/.test(
-        image,
-      )
-    const isOther = /exporter|pgadmin|bouncer|pgpool|backup|client|adminer|postgrest|pgcat/.test(
-      image,
-    )
-    if ((!isServer && !isRepmgr) || isOther) return []
-    const type = service.environment.get('REPMGR_NODE_TYPE')?.value
-    return [{ service, role: type === 'witness' ? 'witness' : 'data', isRepmgr }]
-  })
-}
-
-/** The nodes that hold the database, of every compose file. */
-export function dataNodesOf(deployment: Deployment): readonly DatabaseNode[] {
-  return deployment.compose.flatMap(databaseNodesOf).filter(({ role }) => role === 'data')
-}
-
-/** Every name under which others may know a service. */
-export function namesOf(service: ComposeService): readonly string[] {
-  const names = [service.name, service.containerName, service.hostname, ...service.aliases]
-  const repmgr = ['REPMGR_NODE_NAME', 'REPMGR_NODE_NETWORK_NAME'].map(
-    (key) => service.environment.get(key)?.value,
+/** What another file includes is no balancer of its own, unless each includes the other. */
+function withoutParts(files: readonly KeepalivedFile[]): readonly KeepalivedFile[] {
+  return files.filter(({ file, included }) =>
+    files.every((other) => !other.included.includes(file) || included.includes(other.file)),
   )
-  return [...names, ...repmgr].filter(
-    (name): name is string => typeof name === 'string' && name !== '',
-  )
-}
-
-/** Where the images keep the database; paths below are inside the data directory or its volume. */
-export const dataFolders = [
-  '/bitnami/postgresql',
-  '/var/lib/postgresql',
-  '/var/lib/pgsql',
-  '/home/postgres/pgdata',
-] as const
-
-/** Whether `path` is one of `folders` or lies below it. */
-export function isBelow(path: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
 }

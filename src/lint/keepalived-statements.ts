@@ -92,7 +92,7 @@ export function readStatements(
       parentOf().children.push({ words: withoutCondition(words, false), place, children: [] })
     // Each is read once, for files may include each other.
     for (const other of others.filter(({ path }) => !reading.included.has(path)))
-      parentOf().children.push(...readStatements(other, reading))
+      for (const statement of readStatements(other, reading)) parentOf().children.push(statement)
   }
   for (const [index, text] of linesOf(file.text).entries()) {
     const place = { file: file.path, line: index + 1 }

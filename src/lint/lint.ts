@@ -3,6 +3,7 @@
 import type { Deployment } from './deployment.ts'
 import { type Facts, type Rule, type Severity } from './rule.ts'
 import { rules } from './rules.ts'
+import { type Steps, stepByStep } from './steps.ts'
 
 export type Finding = {
   readonly rule: string
@@ -19,11 +20,15 @@ export type Finding = {
 export type Counts = Readonly<Record<Severity, number>>
 
 /**
- * Every finding of `chosen`, by file, line and rule. Never throws, whatever the files hold.
+ * Every finding of `chosen`, by file, line and rule; one rule in each step. Never throws, whatever the
+ * files hold.
  * @param chosen the rules to apply
  */
-export function lint(deployment: Deployment, chosen: readonly Rule[] = rules): readonly Finding[] {
-  const findings = chosen.flatMap((rule) =>
+export function* lint(
+  deployment: Deployment,
+  chosen: readonly Rule[] = rules,
+): Steps<readonly Finding[]> {
+  const findings = yield* stepByStep(chosen, (rule) =>
     rule.check(deployment).map(({ place, message, fix, facts }) => ({
       rule: rule.id,
       severity: rule.severity,
@@ -35,13 +40,15 @@ export function lint(deployment: Deployment, chosen: readonly Rule[] = rules): r
       facts,
     })),
   )
-  return findings.sort(
-    (left, right) =>
-      compare(left.file, right.file) ||
-      left.line - right.line ||
-      compare(left.rule, right.rule) ||
-      compare(left.message, right.message),
-  )
+  return findings
+    .flat()
+    .sort(
+      (left, right) =>
+        compare(left.file, right.file) ||
+        left.line - right.line ||
+        compare(left.rule, right.rule) ||
+        compare(left.message, right.message),
+    )
 }
 
 function compare(left: string, right: string): number {

@@ -1,6 +1,14 @@
 // Reads docker-compose.yml into services with their ports, volumes and environment, with the line of
 // each. Anchors, merge keys, `extends` and `${…}` are resolved. It judges nothing and never throws.
 
+import { type Base, type Layers, composeTree, isTakenByItself, layersOf } from './compose-bases.ts'
+import {
+  type Mount,
+  type PublishedPort,
+  readMount,
+  readPort,
+  readTmpfs,
+} from './compose-ports-and-volumes.ts'
 import type { EnvFile } from './parse-env.ts'
 import { interpolate } from './interpolate.ts'
 import {
@@ -8,30 +16,10 @@ import {
   type Place,
   type ReadProblem,
   folderOf,
-  isOpen,
   joinPath,
   linesOf,
-  parseCount,
-  withoutTemplates,
 } from './source-text.ts'
-import { type Entry, type YamlNode, readYaml } from './yaml-node.ts'
-
-export type PublishedPort = {
-  /** Empty: every address of the host. */
-  readonly hostAddress: string
-  readonly published: number
-  readonly target: number
-  readonly place: Place
-}
-
-export type Mount = {
-  /** Name of a volume or path on the host; null for an anonymous one. */
-  readonly source: string | null
-  readonly target: string
-  readonly kind: 'volume' | 'bind' | 'tmpfs'
-  readonly isReadOnly: boolean
-  readonly place: Place
-}
+import type { Entry, YamlNode } from './yaml-node.ts'
 
 export type EnvironmentValue = {
   /** With variables filled in. */
@@ -46,6 +34,8 @@ export type ComposeText = { readonly value: string; readonly place: Place }
 export type ComposeService = {
   readonly name: string
   readonly place: Place
+  /** False: it extends one that was not given, so what is not seen here may be there. */
+  readonly isWhole: boolean
   readonly image: ComposeText | null
   readonly isBuilt: boolean
   readonly containerName: string | null
@@ -73,33 +63,75 @@ export type MissingVariable = {
 export type ComposeFile = {
   readonly file: string
   readonly services: readonly ComposeService[]
+  /** Services that its own ones extend, of whatever file. */
+  readonly bases: readonly Base[]
+  /** Those of files that were not given. */
+  readonly missingBases: readonly Base[]
+  /** What the .env file beside it says. */
+  readonly variables: ReadonlyMap<string, string>
   readonly missingVariables: readonly MissingVariable[]
   readonly problems: readonly ReadProblem[]
 }
 
 type Reading = {
-  readonly file: string
   readonly variables: ReadonlyMap<string, string>
   readonly envFiles: readonly EnvFile[]
 }
 
-/** @param envFiles all that were read; the one beside the compose file fills in its variables */
-export function parseCompose(file: LintFile, envFiles: readonly EnvFile[]): ComposeFile {
-  const { root, problems } = readYaml(file.path, withoutTemplates(file.text))
+/**
+ * @param envFiles all that were read; the one beside the compose file fills in its variables
+ * @param files where services that are extended are looked for
+ */
+export function parseCompose(
+  file: LintFile,
+  envFiles: readonly EnvFile[],
+  files: readonly LintFile[] = [],
+): ComposeFile {
+  const { root, problems } = composeTree(file)
   const beside = joinPath(folderOf(file.path), '.env')
   const own = envFiles.find((one) => one.file === beside)
   const variables = new Map((own?.entries ?? []).map(({ key, value }) => [key, value]))
-  const reading: Reading = { file: file.path, variables, envFiles }
+  const reading: Reading = { variables, envFiles }
   // Of a file that is broken somewhere nobody knows what belongs where.
   const services = problems.length > 0 ? null : (root?.get('services') ?? null)
+  const all = (services?.entries() ?? []).map((entry) => ({
+    entry,
+    layers: layersOf(entry.value, services, files),
+  }))
   return {
     file: file.path,
-    services: (services?.entries() ?? []).map((entry) =>
-      readService(reading, entry, withBases(entry.value, services, 0)),
-    ),
+    services: all.map(({ entry, layers }) => readService(reading, entry, layers)),
+    bases: all.flatMap(({ layers }) => layers.found),
+    missingBases: all.flatMap(({ layers }) => layers.missing),
+    variables,
     missingVariables: missingVariablesOf(file, variables),
     problems,
   }
+}
+
+/**
+ * Without services that are there to be extended by another file: these are no nodes of their own. What
+ * stands in their file is filled in with the variables of those who extend it.
+ */
+export function withoutBases(all: readonly ComposeFile[]): readonly ComposeFile[] {
+  const users = new Map<string, { services: Set<string>; known: Set<string> }>()
+  for (const { file: own, bases, variables } of all) {
+    for (const { file, service } of bases.filter((base) => base.file !== own)) {
+      const user = users.get(file) ?? { services: new Set(), known: new Set() }
+      users.set(file, user)
+      user.services.add(service)
+      for (const name of variables.keys()) user.known.add(name)
+    }
+  }
+  return all.map((compose) => {
+    const user = users.get(compose.file)
+    if (user === undefined || isTakenByItself(compose.file)) return compose
+    return {
+      ...compose,
+      services: compose.services.filter(({ name }) => !user.services.has(name)),
+      missingVariables: compose.missingVariables.filter(({ name }) => !user.known.has(name)),
+    }
+  })
 }
 
 /** Each name once, where it is met first. */
@@ -125,40 +157,29 @@ function isMeantAsVariable(line: string, name: string): boolean {
   return line.includes(`\${${name}`) || (isPlain && /^[A-Z][A-Z0-9_]*$/.test(name))
 }
 
-/** `extends` of the same file is followed this deep. */
-const extendsDepthMax = 8
-
-/** The service and what it extends, nearest first. */
-function withBases(
-  service: YamlNode | null,
-  services: YamlNode | null,
-  depth: number,
-): readonly YamlNode[] {
-  if (service === null) return []
-  const extended = service.get('extends')
-  const isElsewhere = (extended?.get('file') ?? null) !== null
-  const name = extended?.text() ?? extended?.get('service')?.text() ?? null
-  if (name === null || isElsewhere || depth >= extendsDepthMax) return [service]
-  return [service, ...withBases(services?.get(name) ?? null, services, depth + 1)]
-}
-
-function readService(reading: Reading, entry: Entry, layers: readonly YamlNode[]): ComposeService {
+function readService(
+  reading: Reading,
+  entry: Entry,
+  { nodes: layers, missing }: Layers,
+): ComposeService {
   const node = (key: string) =>
     layers.map((one) => one.get(key)).find((one) => one !== null) ?? null
   const all = (key: string) => layers.flatMap((one) => one.get(key)?.items() ?? [])
+  const fillIn = (value: string) => interpolate(value, reading.variables).value
   const text = (from: YamlNode | null): ComposeText | null => {
     const value = from?.text() ?? null
     if (from === null || value === null) return null
-    return { value: interpolate(value, reading.variables).value, place: placeOf(reading, from) }
+    return { value: fillIn(value), place: from.place }
   }
   const deploy = node('deploy')
   const mounts = [
-    ...all('volumes').flatMap((one) => readMount(reading, one)),
-    ...layers.flatMap((one) => readTmpfs(reading, one.get('tmpfs'))),
+    ...all('volumes').flatMap((one) => readMount(one, fillIn)),
+    ...layers.flatMap((one) => readTmpfs(one.get('tmpfs'))),
   ]
   return {
     name: entry.key,
-    place: { file: reading.file, line: entry.line },
+    place: entry.place,
+    isWhole: missing.length === 0,
     image: text(node('image')),
     isBuilt: node('build') !== null,
     containerName: text(node('container_name'))?.value ?? null,
@@ -167,7 +188,7 @@ function readService(reading: Reading, entry: Entry, layers: readonly YamlNode[]
       (value?.get('aliases')?.items() ?? []).flatMap((one) => one.text() ?? []),
     ),
     environment: readEnvironment(reading, layers),
-    ports: all('ports').flatMap((one) => readPort(reading, one)),
+    ports: all('ports').flatMap((one) => readPort(one, fillIn)),
     mounts,
     restart: text(node('restart')),
     hasRestartPolicy: (deploy?.get('restart_policy') ?? null) !== null,
@@ -191,10 +212,6 @@ function isHealthcheck(node: YamlNode | null): boolean {
   return node !== null && node.get('disable')?.text() !== 'true' && !isNone
 }
 
-function placeOf(reading: Reading, node: YamlNode): Place {
-  return { file: reading.file, line: node.line }
-}
-
 /** Files of `env_file` first, for what stands in the service itself counts more. */
 function readEnvironment(
   reading: Reading,
@@ -203,20 +220,20 @@ function readEnvironment(
   const found = new Map<string, EnvironmentValue>()
   for (const layer of [...layers].reverse()) {
     for (const path of envFilePaths(layer.get('env_file'))) {
-      const full = joinPath(folderOf(reading.file), path)
+      const full = joinPath(folderOf(layer.place.file), path)
       const envFile = reading.envFiles.find((one) => one.file === full)
       for (const { key, value, raw, place } of envFile?.entries ?? []) {
         found.set(key, { value, raw, place })
       }
     }
     const environment = layer.get('environment')
-    for (const [key, raw, line] of environmentPairs(environment)) {
+    for (const [key, raw, place] of environmentPairs(environment)) {
       const value = raw === null ? (reading.variables.get(key) ?? null) : raw
       if (value === null) continue
       found.set(key, {
         value: interpolate(value, reading.variables).value,
         raw: raw ?? `\${${key}}`,
-        place: { file: reading.file, line },
+        place,
       })
     }
   }
@@ -230,111 +247,19 @@ function envFilePaths(node: YamlNode | null): readonly string[] {
   return node.items().flatMap((one) => one.text() ?? one.get('path')?.text() ?? [])
 }
 
-/** Key, value (null: taken from outside) and line; from the list form and the map form. */
+/** Key, value (null: taken from outside) and place; from the list form and the map form. */
 function environmentPairs(
   node: YamlNode | null,
-): readonly (readonly [string, string | null, number])[] {
+): readonly (readonly [string, string | null, Place])[] {
   if (node === null) return []
-  const fromList = node.items().flatMap((one): [string, string | null, number][] => {
+  const fromList = node.items().flatMap((one): [string, string | null, Place][] => {
     const text = one.text()
     if (text === null) return []
     const at = text.indexOf('=')
-    return [at < 0 ? [text, null, one.line] : [text.slice(0, at), text.slice(at + 1), one.line]]
+    return [at < 0 ? [text, null, one.place] : [text.slice(0, at), text.slice(at + 1), one.place]]
   })
   return [
     ...fromList,
-    ...node.entries().map(({ key, value, line }) => [key, value?.text() ?? null, line] as const),
+    ...node.entries().map(({ key, value, place }) => [key, value?.text() ?? null, place] as const),
   ]
-}
-
-/** More ports than this in one range are no database's. */
-const rangeLengthMax = 100
-
-function readPort(reading: Reading, node: YamlNode): readonly PublishedPort[] {
-  const place = placeOf(reading, node)
-  const fill = (text: string | null | undefined) => interpolate(text ?? '', reading.variables).value
-  const short = node.text()
-  if (short === null) {
-    const published = rangeOf(fill(node.get('published')?.text()))
-    const target = rangeOf(fill(node.get('target')?.text()))
-    return zip(fill(node.get('host_ip')?.text()), published, target, place)
-  }
-  const bare = fill(short).replace(/\/(tcp|udp|sctp)$/, '')
-  const match = /^(?:(\[[^\]]*\]|[^:]*):)?([^:]*):([^:]*)$/.exec(bare)
-  if (match === null) return []
-  const [, host = '', published = '', target = ''] = match
-  return zip(host.replace(/^\[|\]$/g, ''), rangeOf(published), rangeOf(target), place)
-}
-
-function rangeOf(text: string): readonly number[] {
-  const [first, last] = text.split('-').map(parseCount)
-  if (first === undefined || first === null || last === null) return []
-  const count = (last ?? first) - first + 1
-  return Array.from({ length: Math.max(0, Math.min(count, rangeLengthMax)) }, (_, at) => first + at)
-}
-
-function zip(
-  hostAddress: string,
-  published: readonly number[],
-  target: readonly number[],
-  place: Place,
-): readonly PublishedPort[] {
-  const everywhere = hostAddress === '0.0.0.0' || hostAddress === '::' ? '' : hostAddress
-  return published.flatMap((port, index) => {
-    const inside = target[index] ?? target[0]
-    if (inside === undefined) return []
-    return [{ hostAddress: everywhere, published: port, target: inside, place }]
-  })
-}
-
-function readMount(reading: Reading, node: YamlNode): readonly Mount[] {
-  const place = placeOf(reading, node)
-  const fill = (text: string | null | undefined) => interpolate(text ?? '', reading.variables).value
-  const short = node.text()
-  if (short === null) {
-    const target = fill(node.get('target')?.text())
-    const kind = node.get('type')?.text()
-    const source = node.get('source')?.text()
-    if (target === '') return []
-    return [
-      {
-        source: source === undefined || source === null ? null : fill(source),
-        target: withoutEndSlash(target),
-        kind: kind === 'tmpfs' || kind === 'bind' ? kind : 'volume',
-        isReadOnly: node.get('read_only')?.text() === 'true',
-        place,
-      },
-    ]
-  }
-  const parts = fill(short).split(':')
-  const [source = '', target] = parts
-  if (target === undefined) {
-    return [
-      { source: null, target: withoutEndSlash(source), kind: 'volume', isReadOnly: false, place },
-    ]
-  }
-  return [
-    {
-      source: withoutEndSlash(source),
-      target: withoutEndSlash(target),
-      kind: /^[./~]/.test(source) || isOpen(source) ? 'bind' : 'volume',
-      isReadOnly: (parts[2] ?? '').split(',').includes('ro'),
-      place,
-    },
-  ]
-}
-
-function readTmpfs(reading: Reading, node: YamlNode | null): readonly Mount[] {
-  if (node === null) return []
-  const nodes = node.text() === null ? node.items() : [node]
-  return nodes.flatMap((one): Mount[] => {
-    const target = withoutEndSlash((one.text() ?? '').split(':')[0] ?? '')
-    return [
-      { source: null, target, kind: 'tmpfs', isReadOnly: false, place: placeOf(reading, one) },
-    ]
-  })
-}
-
-function withoutEndSlash(path: string): string {
-  return path.length > 1 ? path.replace(/\/+$/, '') : path
 }

@@ -42,6 +42,12 @@ export function parseEnv(file: LintFile): EnvFile {
       problems.push({ place, message: 'this line is no KEY=value' })
     }
   }
+  const [first] = problems
+  // A file that is none is told once, not line by line.
+  if (first !== undefined && problems.length > 1 && entries.length === 0) {
+    const problem = { place: first.place, message: 'no line of this file is KEY=value' }
+    return { file: file.path, entries, problems: [problem] }
+  }
   return { file: file.path, entries, problems }
 }
 

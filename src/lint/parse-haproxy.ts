@@ -34,8 +34,17 @@ export type HaproxyProxy = {
   readonly inherited: readonly HaproxyDirective[]
 }
 
+/** Somebody whose password stands in the file in clear. */
+export type HaproxyUser = {
+  readonly name: string
+  readonly password: string
+  readonly place: Place
+}
+
 export type HaproxyFile = {
   readonly file: string
+  /** Of every userlist. */
+  readonly users: readonly HaproxyUser[]
   readonly global: readonly HaproxyDirective[]
   readonly proxies: readonly HaproxyProxy[]
 }
@@ -72,7 +81,13 @@ export function parseHaproxy(file: LintFile): HaproxyFile {
     }
   }
   const global = sections.filter((section) => section.kind === 'global')
-  return { file: file.path, global: global.flatMap(({ directives }) => directives), proxies }
+  const userlists = sections.filter((section) => section.kind === 'userlist')
+  return {
+    file: file.path,
+    users: userlists.flatMap(({ directives }) => directives.flatMap(readUser)),
+    global: global.flatMap(({ directives }) => directives),
+    proxies,
+  }
 }
 
 function readSections(file: LintFile): readonly Section[] {
@@ -136,6 +151,14 @@ function readProxy(
   }
 }
 
+function readUser({ words, place }: HaproxyDirective): readonly HaproxyUser[] {
+  const [keyword, name] = words
+  const at = words.indexOf('insecure-password')
+  const password = words[at + 1]
+  if (keyword !== 'user' || name === undefined || at < 0 || password === undefined) return []
+  return [{ name, password, place }]
+}
+
 function readServer(
   { words, place }: HaproxyDirective,
   defaultServer: readonly string[],
@@ -168,6 +191,11 @@ export function splitAddress(text: string): { host: string; port: number | null 
     host: host === '' || host === '::' ? '*' : host,
     port: parseCount(bare.slice(colon + 1)),
   }
+}
+
+/** Whether only programs of the same machine reach it. */
+export function isLoopback(host: string): boolean {
+  return /^127\.|^localhost$|^::1$/.test(host)
 }
 
 /**

@@ -82,13 +82,14 @@ export function parseKeepalived(file: LintFile, files: readonly LintFile[] = [])
     variables: new Map(),
   }
   const top = readStatements(file, reading)
+  const surroundings = surroundingsOf(top)
   const global = childrenOf(top, 'global_defs')
   const version = childOf(global, 'vrrp_version')?.words[1] === '3' ? 3 : 2
   return {
     file: file.path,
     instances: top
       .filter(({ words }) => words[0] === 'vrrp_instance')
-      .map((statement) => readInstance(statement, top, version)),
+      .map((statement) => readInstance(statement, surroundings, version)),
     scripts: top.filter(({ words }) => words[0] === 'vrrp_script').map(readScript),
     includes: top
       .filter(({ words }) => /^include[a-z]?$/.test(words[0] ?? ''))
@@ -128,7 +129,7 @@ function readScript({ words, place, children }: KeepalivedStatement): VrrpScript
 
 function readInstance(
   { words, place, children }: KeepalivedStatement,
-  top: readonly KeepalivedStatement[],
+  surroundings: Surroundings,
   version: 2 | 3,
 ): VrrpInstance {
   const name = words[1] ?? ''
@@ -148,7 +149,8 @@ function readInstance(
   const addresses = childrenOf(children, 'virtual_ipaddress').map(firstWord).map(withoutPrefix)
   // Version 2 has no IPv6.
   const isVersion6 = addresses.length > 0 && addresses.every(({ value }) => value.includes(':'))
-  const trackers = trackersOf(name, children, top)
+  const group = surroundings.groups.get(name)
+  const trackers = trackersOf(children, group, surroundings)
   return {
     name,
     place,
@@ -164,14 +166,7 @@ function readInstance(
     unicastSource: text(children, 'unicast_src_ip'),
     unicastPeers: childrenOf(children, 'unicast_peer').map(firstWord),
     trackers,
-    isWatched:
-      trackers.length > 0 ||
-      top.some(
-        (other) =>
-          other.words[0] === 'vrrp_instance' &&
-          (groupOf(name, top)?.includes(other.words[1] ?? '') ?? false) &&
-          trackerForms.some(({ block }) => childrenOf(other.children, block).length > 0),
-      ),
+    isWatched: trackers.length > 0 || (group !== undefined && surroundings.watched.has(group)),
     version: isVersion6 ? 3 : ownVersion === '2' ? 2 : ownVersion === '3' ? 3 : version,
   }
 }
@@ -210,28 +205,47 @@ const trackerForms: readonly TrackerForm[] = [
   },
 ]
 
-function isGroupWith(instance: string) {
-  return ({ words, children }: KeepalivedStatement) =>
-    words[0] === 'vrrp_sync_group' &&
-    childrenOf(children, 'group').some((member) => member.words.includes(instance))
+/** What instances of a file have in common. */
+type Surroundings = {
+  /** The sync group of an instance: what is in it moves together. */
+  readonly groups: ReadonlyMap<string, KeepalivedStatement>
+  /** Groups of which an instance has a tracker of its own. */
+  readonly watched: ReadonlySet<KeepalivedStatement>
+  /** What can be tracked, by keyword and name. */
+  readonly definitions: ReadonlyMap<string, KeepalivedStatement>
 }
 
-/** The names of those that move together with an instance, itself among them; null: it moves alone. */
-function groupOf(instance: string, top: readonly KeepalivedStatement[]): readonly string[] | null {
-  const group = top.find(isGroupWith(instance))
-  if (group === undefined) return null
-  return childrenOf(group.children, 'group').flatMap(({ words }) => words)
+function surroundingsOf(top: readonly KeepalivedStatement[]): Surroundings {
+  const named = (keyword: string) => top.filter(({ words }) => words[0] === keyword)
+  const groups = new Map(
+    // Of several the first one counts, so it comes last.
+    named('vrrp_sync_group')
+      .toReversed()
+      .flatMap((group) =>
+        childrenOf(group.children, 'group')
+          .flatMap(({ words }) => words)
+          .map((instance) => [instance, group] as const),
+      ),
+  )
+  const watched = named('vrrp_instance')
+    .filter(({ children }) =>
+      trackerForms.some(({ block }) => childrenOf(children, block).length > 0),
+    )
+    .flatMap(({ words }) => groups.get(words[1] ?? '') ?? [])
+  const definitions = new Map(
+    top.toReversed().map((one) => [`${one.words[0] ?? ''} ${one.words[1] ?? ''}`, one] as const),
+  )
+  return { groups, watched: new Set(watched), definitions }
 }
 
 function trackersOf(
-  instance: string,
   children: readonly KeepalivedStatement[],
-  top: readonly KeepalivedStatement[],
+  group: KeepalivedStatement | undefined,
+  surroundings: Surroundings,
 ): readonly Tracker[] {
-  const group = top.find(isGroupWith(instance))
   return trackerForms.flatMap((form) =>
     [...childrenOf(children, form.block), ...childrenOf(group?.children ?? [], form.block)].map(
-      (entry) => readTracker(form, entry, top, group !== undefined),
+      (entry) => readTracker(form, entry, surroundings, group !== undefined),
     ),
   )
 }
@@ -239,12 +253,12 @@ function trackersOf(
 function readTracker(
   form: TrackerForm,
   { words, place }: KeepalivedStatement,
-  top: readonly KeepalivedStatement[],
+  { definitions }: Surroundings,
   isInGroup: boolean,
 ): Tracker {
   const name = words[0] ?? ''
-  const definition = top.find(
-    (one) => form.definitions.includes(one.words[0] ?? '') && one.words[1] === name,
+  const [definition] = form.definitions.flatMap(
+    (keyword) => definitions.get(`${keyword} ${name}`) ?? [],
   )
   const configured = childOf(definition?.children ?? [], 'weight')
   const own = words[words.indexOf('weight') + 1]

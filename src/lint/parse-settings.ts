@@ -9,6 +9,7 @@ export const wantedSettings = [
   'fsync',
   'full_page_writes',
   'max_connections',
+  'synchronous_commit',
 ] as const
 
 export type SettingName = (typeof wantedSettings)[number]
@@ -19,18 +20,37 @@ export type FoundSetting = {
   readonly place: Place
 }
 
-/** `name = value`, `name: value`, `name TO value`, and `"name" "value"` as scripts pass it. */
+/**
+ * `name = value`, `name: value`, `name TO value`, and `"name" "value"` as scripts pass it. Images have it
+ * as a variable, with something before the name or behind it.
+ */
 const assignment = new RegExp(
-  String.raw`(?<![A-Za-z])(["']?)(?:[A-Z]+_)?(${wantedSettings.join('|')})["']?` +
+  String.raw`(?<![A-Za-z])(["']?)(?:[A-Z]+_)?(${wantedSettings.join('|')})(?:_MODE)?["']?` +
     String.raw`(?:\s*[=:]\s*|\s+to\s+|\s+(?=["']))(.*)$`,
   'i',
 )
 
-export function parseSettings(file: LintFile): readonly FoundSetting[] {
+/** postgresql.conf does without an equals sign, too. */
+const bareAssignment = new RegExp(
+  String.raw`^(\s*(?:${wantedSettings.join('|')}))\s+(?![\s=])`,
+  'i',
+)
+
+/** @param isServerFile whether it is a postgresql.conf, and not a text that may hold parts of one */
+export function parseSettings(file: LintFile, isServerFile = false): readonly FoundSetting[] {
   return linesOf(file.text).flatMap((line, index) => {
     if (/^\s*(#|;|\/\/|--(\s|$))/.test(line)) return []
-    return settingsIn(line, { file: file.path, line: index + 1 })
+    const text = isServerFile ? line.replace(bareAssignment, '$1 = ') : line
+    return settingsIn(text, { file: file.path, line: index + 1 }).filter(
+      ({ name }) => name !== 'synchronous_commit' || !isForOneSession(line),
+    )
   })
+}
+
+/** Of those wanted only one can be set by a session for itself, as bulk loads do. */
+function isForOneSession(line: string): boolean {
+  const isSet = /\bset\s+((session|local)\s+)?synchronous_commit\b/i.test(line)
+  return /\bPGOPTIONS\b/.test(line) || (isSet && !/\balter\b/i.test(line))
 }
 
 /** A command line may hold several. */

@@ -2,8 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readDeployment } from './deployment.ts'
-import { lint } from './lint.ts'
+import { lintFiles } from '../../test/support/lint-examples.ts'
 import { interpolate } from './interpolate.ts'
 import { parseCompose } from './parse-compose.ts'
 import { parseEnv } from './parse-env.ts'
@@ -56,6 +55,8 @@ describe('kinds', () => {
     ['conf.d/10-archive.conf', "archive_command = ''\n", 'postgres'],
     ['notes.md', 'listen to this', null],
     ['haproxy.cfg', 'a\0b', null],
+    ['.env', 'A=1\n\u0001\u0002\uFFFD\uFFFD', null],
+    ['.env', '# \uFFFD\uFFFD\uFFFD\uFFFD\nA=\u001B[1m\n', 'env'],
   ])('%s → %s', (path, text, kind) => {
     expect(recogniseKind({ path, text })).toBe(kind)
   })
@@ -307,7 +308,7 @@ describe('any text', () => {
           const lineCounts = new Map(
             files.map((one) => [one.path, one.text.split(/\r\n|\n|\r/).length]),
           )
-          for (const { file: name, line } of lint(readDeployment(files))) {
+          for (const { file: name, line } of lintFiles(files)) {
             expect(line).toBeGreaterThanOrEqual(1)
             expect(line).toBeLessThanOrEqual(lineCounts.get(name) ?? 0)
           }
@@ -338,7 +339,7 @@ describe('any text', () => {
         path: name,
         text: `listen a\n${long}`,
       }))
-      lint(readDeployment(files))
+      lintFiles(files)
     }
   })
 })

@@ -56,8 +56,28 @@ export function isDefaultPassword(value: string): boolean {
   return wellKnown.has(bare) || passwordWords.test(bare) || digitRow.test(bare)
 }
 
+/** Keepalived drops what an auth_pass has beyond this. */
+export const authPassLength = 8
+
 /** Shorter ones are found by trying. */
-export const passwordLengthMin = 12
+const lengthMin = 12
+
+/** What is possible where only 8 characters count. */
+const vrrpFix = `write what \`openssl rand -base64 6\` prints: VRRP uses no more than ${authPassLength} characters`
+
+function isForVrrp(name: string): boolean {
+  return /KEEPALIVED|VRRP|AUTH_?PASS/i.test(name)
+}
+
+/** How long a password of this name has to be. */
+export function passwordLengthMin(name: string): number {
+  return isForVrrp(name) ? authPassLength : lengthMin
+}
+
+/** What to write in its place, where a rule's own advice is too long for it. */
+export function passwordFix(name: string): string | undefined {
+  return isForVrrp(name) ? vrrpFix : undefined
+}
 
 /** Whether a variable of this name holds a password, and not the path of a file with one. */
 export function isPasswordName(name: string): boolean {

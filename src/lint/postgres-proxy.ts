@@ -1,6 +1,8 @@
 // Which proxies of a balancer lead to PostgreSQL, whether they are for writes, and what their checks ask.
 
-import { type Deployment, dataNodesOf, databaseNodesOf, namesOf } from './deployment.ts'
+import { nodeNamesOf } from './database-node.ts'
+import type { Deployment } from './deployment.ts'
+import { foundOnce } from './found-once.ts'
 import {
   type HaproxyDirective,
   type HaproxyFile,
@@ -28,12 +30,10 @@ export function postgresProxiesOf(
   deployment: Deployment,
   file: HaproxyFile,
 ): readonly PostgresProxy[] {
-  const nodeNames = new Set(
-    deployment.compose.flatMap(databaseNodesOf).flatMap(({ service }) => namesOf(service)),
-  )
+  const nodeNames = nodeNamesOf(deployment).all
   return file.proxies.flatMap((back): PostgresProxy[] => {
     if (back.kind === 'frontend' || back.servers.length === 0) return []
-    const fronts = back.kind === 'listen' ? [back] : frontsOf(file, back.name)
+    const fronts = back.kind === 'listen' ? [back] : (frontsOf(file).get(back.name) ?? [])
     const mode = settingOf(back, 'mode')?.words[1] === 'http' ? 'http' : 'tcp'
     const names = [back.name, ...fronts.map((front) => front.name)]
     if (!isPostgres(back, fronts, names, mode, nodeNames)) return []
@@ -43,17 +43,38 @@ export function postgresProxiesOf(
 }
 
 /** The same for every file. */
-export function allPostgresProxies(deployment: Deployment): readonly PostgresProxy[] {
-  return deployment.haproxy.flatMap((file) => postgresProxiesOf(deployment, file))
+export const allPostgresProxies = foundOnce((deployment: Deployment): readonly PostgresProxy[] =>
+  deployment.haproxy.flatMap((file) => postgresProxiesOf(deployment, file)),
+)
+
+/** Those that speak to PostgreSQL as it has to be spoken to. */
+export const tcpProxies = foundOnce((deployment: Deployment): readonly PostgresProxy[] =>
+  allPostgresProxies(deployment).filter(({ mode }) => mode === 'tcp'),
+)
+
+/** Those of them through which clients write. */
+export function writeProxies(deployment: Deployment): readonly PostgresProxy[] {
+  return tcpProxies(deployment).filter(({ isForWrites }) => isForWrites)
 }
 
-function frontsOf(file: HaproxyFile, backend: string): readonly HaproxyProxy[] {
-  return file.proxies.filter(
-    (proxy) =>
-      proxy.kind !== 'backend' &&
-      [...proxy.inherited, ...proxy.own].some(
-        ({ words }) => /^(default|use)_backend$/.test(words[0] ?? '') && words[1] === backend,
-      ),
+/** Who listens for each backend, by its name. */
+const frontsOf = foundOnce((file: HaproxyFile): ReadonlyMap<string, readonly HaproxyProxy[]> => {
+  const fronts = new Map<string, HaproxyProxy[]>()
+  for (const proxy of file.proxies.filter(({ kind }) => kind !== 'backend')) {
+    for (const backend of backendsOf(proxy)) {
+      const known = fronts.get(backend) ?? []
+      fronts.set(backend, known)
+      known.push(proxy)
+    }
+  }
+  return fronts
+})
+
+function backendsOf({ inherited, own }: HaproxyProxy): ReadonlySet<string> {
+  return new Set(
+    [...inherited, ...own].flatMap(({ words: [keyword = '', backend] }) =>
+      /^(default|use)_backend$/.test(keyword) && backend !== undefined ? [backend] : [],
+    ),
   )
 }
 
@@ -134,6 +155,11 @@ export function isChecked(server: HaproxyServer): boolean {
   )
 }
 
+/** Not one that somebody has to switch on by hand. */
+export function isInUse(server: HaproxyServer): boolean {
+  return !hasFlag(server, 'disabled')
+}
+
 /** Whether the checks can tell the primary from a standby. */
 export function asksRole({ back }: PostgresProxy): boolean {
   if (back.servers.some((server) => hasFlag(server, 'agent-check'))) return true
@@ -143,13 +169,9 @@ export function asksRole({ back }: PostgresProxy): boolean {
   return method === 'httpchk' || method === 'external-check'
 }
 
-/** The names under which a witness is known here: it says so, or its compose file does. */
-export function isWitness(deployment: Deployment, server: HaproxyServer): boolean {
-  const witnesses = deployment.compose
-    .flatMap(databaseNodesOf)
-    .filter(({ role }) => role === 'witness')
-    .flatMap(({ service }) => namesOf(service))
-  const data = dataNodesOf(deployment).flatMap(({ service }) => namesOf(service))
-  if (data.includes(server.name)) return false
-  return witnesses.includes(server.name) || /witness|^pgw([-_\d]|$)/i.test(server.name)
+/** Whether it is known as a witness: by its own name, or by that in a compose file. */
+export function isWitness(deployment: Deployment, { name }: HaproxyServer): boolean {
+  const { data, witness } = nodeNamesOf(deployment)
+  if (data.has(name)) return false
+  return witness.has(name) || /witness|^pgw([-_\d]|$)/i.test(name)
 }

@@ -1,6 +1,6 @@
 // Which kind of file this is: by its name, and failing that by what stands in it.
 
-import { type LintFile, nameOf } from './source-text.ts'
+import { type LintFile, isBinary, nameOf } from './source-text.ts'
 
 export type FileKind = 'haproxy' | 'keepalived' | 'compose' | 'env' | 'script' | 'postgres'
 
@@ -39,7 +39,7 @@ const byContent: readonly (readonly [RegExp, FileKind])[] = [
 
 /** @returns null for what lint knows nothing about, binary files among them */
 export function recogniseKind(file: LintFile): FileKind | null {
-  if (file.text.includes('\0')) return null
+  if (isBinary(file.text)) return null
   // Templates keep the name of what they make: haproxy.cfg.j2.
   const name = nameOf(file.path)
     .toLowerCase()

@@ -38,13 +38,28 @@ export function faultAt(place: Place, message: string, facts: Facts = {}, fix?: 
   return { place, message, facts, ...(fix === undefined ? {} : { fix }) }
 }
 
-/** Faults that several things inherit from one line are told once. */
-export function oncePerPlace(faults: readonly Fault[]): readonly Fault[] {
-  const seen = new Set<string>()
-  return faults.filter(({ place, message }) => {
-    const key = `${place.file}:${place.line}:${message}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
+/** A message that names more is not read. */
+const namesMax = 12
+
+/**
+ * Names as they stand in a message.
+ * @param count how many there are, where `names` are only the first of them
+ */
+export function listed(names: readonly string[], count = names.length): string {
+  const shown = names.slice(0, namesMax)
+  const rest = count - shown.length
+  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ')
+}
+
+/** At most as many as a message names. */
+export function firstOf<Thing>(
+  things: readonly Thing[],
+  isWanted: (thing: Thing) => boolean,
+): readonly Thing[] {
+  const found: Thing[] = []
+  for (const thing of things) {
+    if (found.length === namesMax) break
+    if (isWanted(thing)) found.push(thing)
+  }
+  return found
 }

@@ -34,6 +34,22 @@ export function withoutTemplates(text: string): string {
     )
 }
 
+/** Text may hold a few: of so many characters one. */
+const charactersPerControl = 50
+
+/** Whether it is no text at all. */
+export function isBinary(text: string): boolean {
+  if (text.includes('\0')) return true
+  let controlCount = 0
+  for (let at = 0; at < text.length; at++) if (isControl(text.charCodeAt(at))) controlCount += 1
+  return controlCount * charactersPerControl > text.length
+}
+
+/** Blanks of all sorts and the beginning of a colour are none. */
+function isControl(code: number): boolean {
+  return code < 0x20 ? !(code >= 0x09 && code <= 0x0d) && code !== 0x1b : code === 0x7f
+}
+
 /** Whether a value still waits for a template or a variable. */
 export function isOpen(value: string): boolean {
   return /[«$`]/.test(value)
@@ -42,6 +58,11 @@ export function isOpen(value: string): boolean {
 /** A whole number, or null. */
 export function parseCount(text: string | null | undefined): number | null {
   return text !== null && text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null
+}
+
+/** A time as it stands in a message. */
+export function secondsOf(durationMs: number): string {
+  return `${String(Math.round(durationMs / 100) / 10)} s`
 }
 
 /** The folder of a path; empty for a bare name. */

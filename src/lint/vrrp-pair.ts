@@ -1,6 +1,7 @@
 // Which VRRP instances of different balancers belong together.
 
 import type { Deployment } from './deployment.ts'
+import { foundOnce } from './found-once.ts'
 import type { KeepalivedFile, VrrpInstance } from './parse-keepalived.ts'
 
 export type VrrpMember = { readonly file: KeepalivedFile; readonly instance: VrrpInstance }
@@ -12,36 +13,47 @@ export type VrrpPair = {
 }
 
 /** Every instance of every file. */
-export function membersOf(deployment: Deployment): readonly VrrpMember[] {
-  return deployment.keepalived.flatMap((file) =>
-    file.instances.map((instance) => ({ file, instance })),
-  )
-}
+export const membersOf = foundOnce((deployment: Deployment): readonly VrrpMember[] =>
+  deployment.keepalived.flatMap((file) => file.instances.map((instance) => ({ file, instance }))),
+)
 
 /**
- * Instances of two files are a pair when they share an address or, failing that, their name; or when
- * each file has only one.
+ * Instances of two files are a pair when they share an address. So are an instance and the nearest one
+ * before it of the same name, or when each is alone in its file.
  */
-export function pairsOf(deployment: Deployment): readonly VrrpPair[] {
-  const members = membersOf(deployment)
-  return members.flatMap((left, index) =>
-    members
-      .slice(index + 1)
-      .filter((right) => right.file !== left.file && belongTogether(left, right))
-      .map((right) =>
-        (right.instance.priority.value ?? 0) > (left.instance.priority.value ?? 0)
-          ? { first: right, second: left }
-          : { first: left, second: right },
-      ),
-  )
+export const pairsOf = foundOnce((deployment: Deployment): readonly VrrpPair[] => {
+  const byAddress = new Map<string, VrrpMember[]>()
+  const nearest = new Map<string, VrrpMember>()
+  return deployment.keepalived.flatMap((file) => {
+    const members = file.instances.map((instance) => ({ file, instance }))
+    const keysOf = ({ instance }: VrrpMember) => [
+      `name ${instance.name}`,
+      ...(members.length === 1 ? ['alone'] : []),
+    ]
+    const pairs = members.flatMap((member) => {
+      const partners = new Set([
+        ...addressesOf(member).flatMap((address) => byAddress.get(address) ?? []),
+        ...keysOf(member).flatMap((key) => nearest.get(key) ?? []),
+      ])
+      return [...partners].map((earlier) => inOrder(earlier, member))
+    })
+    // Of several in one file the first one counts, so it comes last.
+    const backwards = members.toReversed()
+    for (const member of backwards) for (const key of keysOf(member)) nearest.set(key, member)
+    const holders = new Map(
+      backwards.flatMap((member) => addressesOf(member).map((one) => [one, member] as const)),
+    )
+    for (const [address, member] of holders)
+      byAddress.set(address, [...(byAddress.get(address) ?? []), member])
+    return pairs
+  })
+})
+
+function addressesOf({ instance }: VrrpMember): readonly string[] {
+  return instance.addresses.map(({ value }) => value)
 }
 
-function belongTogether(left: VrrpMember, right: VrrpMember): boolean {
-  if (shareAddress(left.instance, right.instance)) return true
-  const isAlone = left.file.instances.length === 1 && right.file.instances.length === 1
-  return left.instance.name === right.instance.name || isAlone
-}
-
-function shareAddress(left: VrrpInstance, right: VrrpInstance): boolean {
-  return left.addresses.some(({ value }) => right.addresses.some((other) => other.value === value))
+function inOrder(left: VrrpMember, right: VrrpMember): VrrpPair {
+  const isRightHigher = (right.instance.priority.value ?? 0) > (left.instance.priority.value ?? 0)
+  return isRightHigher ? { first: right, second: left } : { first: left, second: right }
 }

@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { readDeployment } from '../../src/lint/deployment.ts'
 import { type Finding, lint } from '../../src/lint/lint.ts'
 import type { Rule } from '../../src/lint/rule.ts'
+import type { LintFile } from '../../src/lint/source-text.ts'
+import type { Steps } from '../../src/lint/steps.ts'
 
 /** Text by path. */
 export type Files = Readonly<Record<string, string>>
@@ -19,9 +21,22 @@ export type RuleExample = {
 
 export type RuleExamples = Readonly<Record<string, RuleExample>>
 
+/** All steps at once. */
+export function finish<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
 /** What all rules find in these files. */
+export function lintFiles(files: readonly LintFile[]): readonly Finding[] {
+  return finish(lint(finish(readDeployment(files))))
+}
+
+/** The same, with text by path. */
 export function lintTexts(files: Files): readonly Finding[] {
-  return lint(readDeployment(Object.entries(files).map(([path, text]) => ({ path, text }))))
+  return lintFiles(Object.entries(files).map(([path, text]) => ({ path, text })))
 }
 
 /** Where one rule is broken, as `file:line`. */

@@ -10,6 +10,7 @@ import type { Command, CommandInput } from '../command.ts'
 import { printJson } from '../context.ts'
 import { readLintFiles } from '../lint-files.ts'
 import { isFailure, renderFindings, renderVerdict } from '../render-lint.ts'
+import { runSteps } from '../run-steps.ts'
 
 export const lintCommand: Command = {
   name: 'lint',
@@ -45,12 +46,13 @@ export const lintCommand: Command = {
   ],
   exits: ['configuration'],
   run: async (context, input) => {
-    const { terminal } = context
+    const { terminal, signal } = context
     const chosen = chosenRules(input)
-    const { files, unreadable } = await readLintFiles(input.rest('path'))
+    const { files, unreadable } = await readLintFiles(input.rest('path'), signal)
     const readNames = files.map((file) => file.path)
     const names = [...new Set([...readNames, ...unreadable.map(({ place }) => place.file)])]
-    const findings = lint(readDeployment(files, unreadable), chosen)
+    const deployment = await runSteps(readDeployment(files, unreadable), signal)
+    const findings = await runSteps(lint(deployment, chosen), signal)
     const counts = countsOf(findings)
     const ending = isFailure(counts, input.isSet('strict')) ? 'configuration' : 'done'
     if (context.isJson) {
@@ -63,11 +65,23 @@ export const lintCommand: Command = {
   },
 }
 
-/** @throws PgherdError PGHERD_LINT_RULE_UNKNOWN */
+/** @throws PgherdError PGHERD_LINT_RULE_UNKNOWN, PGHERD_LINT_NO_RULE_LEFT */
 function chosenRules(input: CommandInput): readonly Rule[] {
   const only = idsOf(input.text('rule'))
   const ignored = idsOf(input.text('ignore'))
-  return rules.filter(({ id }) => (only.length === 0 || only.includes(id)) && !ignored.includes(id))
+  const isNamed = (id: string) => only.length === 0 || only.includes(id)
+  const chosen = rules.filter(({ id }) => isNamed(id) && !ignored.includes(id))
+  if (chosen.length > 0) return chosen
+  throw new PgherdError({
+    code: 'PGHERD_LINT_NO_RULE_LEFT',
+    reason: 'usage',
+    message: 'no rule is left to look for',
+    because:
+      only.length === 0
+        ? '--ignore names all rules'
+        : '--ignore names every rule that --rule names',
+    hint: `leave out --ignore, or take from it what is looked for: ${[...new Set(ignored)].slice(0, 3).join(', ')}`,
+  })
 }
 
 function idsOf(text: string | null): readonly string[] {

@@ -62,6 +62,33 @@ test('L401: the password of the statistics page', () => {
   ])
 })
 
+test('L401: a user of HAProxy', () => {
+  const userlist = (password: string) => ({
+    'haproxy.cfg': `userlist ops\n  group all\n  user admin insecure-password ${password} groups all\n`,
+  })
+  expect(placesOf('L401', userlist('admin'))).toEqual(['haproxy.cfg:3'])
+  expect(lintTexts(userlist('f3c1b2a4d5e69788'))).toEqual([])
+  expect(lintTexts(userlist('"$OPS_PASSWORD"'))).toEqual([])
+})
+
+describe('L402: how long a password is', () => {
+  test('is not shown', () => {
+    const [finding] = lintTexts({ '.env': 'DB_PASSWORD=x8Kq2yyzz\n' })
+    expect(finding?.rule).toBe('L402')
+    expect(JSON.stringify(finding)).not.toMatch(/\b9\b/)
+  })
+  test.each(['KEEPALIVED_PASSWORD', 'VRRP_PASS', 'KEEPALIVED_AUTH_PASS'])(
+    '%s: VRRP uses 8 characters, so more are not asked for',
+    (name) => {
+      expect(placesOf('L402', { '.env': `${name}=x8Kq2yzw\n` })).toEqual([])
+      const [finding] = lintTexts({ '.env': `${name}=x8Kq2\n` })
+      expect(finding).toMatchObject({ rule: 'L402', message: `${name} has less than 8 characters` })
+      expect(finding?.fix).toMatch(/base64 6.* no more than 8 characters/)
+      expect(lintTexts({ '.env': `${name}=1111\n` })[0]?.fix).toBe(finding?.fix)
+    },
+  )
+})
+
 test('L403: doors that are open', () => {
   expect(
     placesOf('L403', { '.env': 'ALLOW_EMPTY_PASSWORD=yes\nPOSTGRES_HOST_AUTH_METHOD=trust\n' }),

@@ -1,75 +1,12 @@
 // L4xx: .env files, and passwords wherever they are written.
 
-import { type Deployment } from '../deployment.ts'
-import { isDefaultPassword, isPasswordName, passwordLengthMin } from '../passwords.ts'
-import { type Rule, faultAt, oncePerPlace } from '../rule.ts'
+import { credentialsOf, isDefault } from '../credentials.ts'
+import type { Deployment } from '../deployment.ts'
+import { perEnvFile, toldOnce } from '../frames.ts'
+import { passwordFix, passwordLengthMin } from '../passwords.ts'
+import { repeated } from '../repeated.ts'
+import { type Rule, faultAt } from '../rule.ts'
 import { type Place, isOpen } from '../source-text.ts'
-
-type Credential = {
-  readonly name: string
-  readonly value: string
-  readonly place: Place
-  /** Names of users in the same place. */
-  readonly users: readonly string[]
-}
-
-/** Passwords of .env files and compose files, each where it is written, and those of HAProxy. */
-function credentialsOf(deployment: Deployment): readonly Credential[] {
-  const sources = passwordSources(deployment)
-  const pairs = deployment.env.map(({ entries }) =>
-    entries.map(({ key, value, place }) => ({ key, value, raw: value, place })),
-  )
-  const written = deployment.compose.flatMap(({ services }) =>
-    services.map(({ environment }) =>
-      [...environment].map(([key, { value, raw, place }]) => ({ key, value, raw, place })),
-    ),
-  )
-  const haproxy = deployment.haproxy.flatMap(({ proxies }) =>
-    proxies.flatMap(({ own }) =>
-      own
-        .filter(({ words }) => words[0] === 'stats' && words[1] === 'auth')
-        .map(({ words, place }) => {
-          const [user = '', value = ''] = (words[2] ?? '').split(/:(.*)/)
-          return { name: 'stats auth', value, place, users: [user] }
-        }),
-    ),
-  )
-  const all = [...pairs, ...written].flatMap((group) => {
-    const users = group
-      .filter(({ key }) => /USER(NAME)?$/i.test(key) && !isPasswordName(key))
-      .map(({ value }) => value)
-    return (
-      group
-        .filter(({ key }) => isPasswordName(key) || sources.has(key))
-        // ALLOW_EMPTY_PASSWORD and the like are switches.
-        .filter(({ value }) => !/^(yes|no|true|false|on|off)$/i.test(value))
-        // What comes from a variable is judged where the variable stands; a default stands here.
-        .filter(({ raw }) => !isOpen(raw) || /\$\{\w+:?-/.test(raw))
-        .map(({ key, value, place }) => ({ name: key, value, place, users }))
-    )
-  })
-  const seen = new Set<string>()
-  return [...all, ...haproxy].filter(({ name, place }) => {
-    const key = `${place.file}:${place.line}:${name}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
-}
-
-/** Variables of other names that compose files hand on as passwords. */
-function passwordSources(deployment: Deployment): ReadonlySet<string> {
-  return new Set(
-    deployment.compose
-      .flatMap(({ services }) => services.flatMap(({ environment }) => [...environment]))
-      .filter(([key]) => isPasswordName(key))
-      .flatMap(([, { raw }]) => /^\$\{?([A-Za-z_]\w*)/.exec(raw)?.[1] ?? []),
-  )
-}
-
-function isDefault({ value, users }: Credential): boolean {
-  return isDefaultPassword(value) || (value !== '' && users.includes(value))
-}
 
 /** Settings that let people in without a password. */
 const openDoors: Readonly<Record<string, RegExp>> = {
@@ -101,7 +38,9 @@ export const envRules: readonly Rule[] = [
     check: (deployment) =>
       credentialsOf(deployment)
         .filter((credential) => !isOpen(credential.value) && isDefault(credential))
-        .map(({ name, place }) => faultAt(place, `${name} is a default password`, { name })),
+        .map(({ name, place }) =>
+          faultAt(place, `${name} is a default password`, { name }, passwordFix(name)),
+        ),
   },
   {
     id: 'L402',
@@ -111,14 +50,14 @@ export const envRules: readonly Rule[] = [
     fix: 'write what `openssl rand -hex 24` prints',
     check: (deployment) =>
       credentialsOf(deployment)
-        .filter(({ value }) => value !== '' && !isOpen(value) && value.length < passwordLengthMin)
-        .filter((credential) => !isDefault(credential))
-        .map(({ name, value, place }) =>
-          faultAt(place, `${name} has ${value.length} characters, less than ${passwordLengthMin}`, {
-            name,
-            length: value.length,
-          }),
-        ),
+        .filter((credential) => !isOpen(credential.value) && !isDefault(credential))
+        .filter(({ name, value }) => value !== '' && value.length < passwordLengthMin(name))
+        .map(({ name, place }) => {
+          const lengthMin = passwordLengthMin(name)
+          // Its own length would help whoever tries.
+          const message = `${name} has less than ${lengthMin} characters`
+          return faultAt(place, message, { name, lengthMin }, passwordFix(name))
+        }),
   },
   {
     id: 'L403',
@@ -126,16 +65,14 @@ export const envRules: readonly Rule[] = [
     title: 'no password at all',
     why: 'Whoever reaches the port owns the database.',
     fix: 'set a password, and remove what allows to come in without one',
-    check: (deployment) => [
+    check: toldOnce((deployment) => [
       ...credentialsOf(deployment)
         .filter(({ value }) => value === '')
         .map(({ name, place }) => faultAt(place, `${name} is empty`, { name })),
-      ...oncePerPlace(
-        settingsOf(deployment)
-          .filter(({ key, value }) => openDoors[key]?.test(value) === true)
-          .map(({ key, value, place }) => faultAt(place, `${key}=${value}`, { name: key })),
-      ),
-    ],
+      ...settingsOf(deployment)
+        .filter(({ key, value }) => openDoors[key]?.test(value) === true)
+        .map(({ key, value, place }) => faultAt(place, `${key}=${value}`, { name: key })),
+    ]),
   },
   {
     id: 'L404',
@@ -143,15 +80,14 @@ export const envRules: readonly Rule[] = [
     title: 'a key is there twice',
     why: 'Only the last one counts; whoever corrects the first one changes nothing.',
     fix: 'remove one of the lines',
-    check: (deployment) =>
-      deployment.env.flatMap(({ entries }) =>
-        entries.flatMap(({ key, place }, index) => {
-          const before = entries.slice(0, index).find((one) => one.key === key)
-          if (before === undefined) return []
-          const message = `${key} is already on line ${before.place.line}`
-          return [faultAt(place, message, { name: key, firstLine: before.place.line })]
+    check: perEnvFile(({ entries }) =>
+      repeated(entries, ({ key }) => key).map(([first, { key, place }]) =>
+        faultAt(place, `${key} is already on line ${first.place.line}`, {
+          name: key,
+          firstLine: first.place.line,
         }),
       ),
+    ),
   },
   {
     id: 'L405',
@@ -180,11 +116,10 @@ export const envRules: readonly Rule[] = [
     fix: `write \${NAME:?}, with NAME in a .env file that only its owner can read`,
     check: (deployment) => {
       const envFiles = new Set(deployment.env.map(({ file }) => file))
+      const haproxyFiles = new Set(deployment.haproxy.map(({ file }) => file))
       return credentialsOf(deployment)
-        .filter(
-          ({ name, value, place }) =>
-            name !== 'stats auth' && value !== '' && !envFiles.has(place.file),
-        )
+        .filter(({ value }) => value !== '')
+        .filter(({ place: { file } }) => !envFiles.has(file) && !haproxyFiles.has(file))
         .map(({ name, place }) => faultAt(place, `${name} is written in clear`, { name }))
     },
   },

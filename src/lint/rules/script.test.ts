@@ -58,6 +58,11 @@ const examples: RuleExamples = {
     at: 'postgresql.conf:1',
     good: keeps,
   },
+  L510: {
+    bad: settings('wal_level = replica', 'synchronous_commit = off'),
+    at: 'postgresql.conf:2',
+    good: settings('synchronous_commit = remote_apply', '#synchronous_commit = off'),
+  },
   L509: {
     bad: script('pg_basebackup -D /srv/backup -X none'),
     at: 'backup.sh:2',
@@ -149,4 +154,25 @@ test.each([
   ['echo "write POSTGRES_PASSWORD=<your password> into .env"', 0],
 ])('L502: %s', (line, count) => {
   expect(placesOf('L502', script(line))).toHaveLength(count)
+})
+
+test.each(['full_page_writes off', 'FSYNC\toff # fast', "full_page_writes 'off'", '  fsync   off'])(
+  'L507: postgresql.conf without an equals sign: %s',
+  (line) => {
+    expect(placesOf('L507', settings(line))).toEqual(['postgresql.conf:1'])
+  },
+)
+
+test('L507: elsewhere words that follow each other are no setting', () => {
+  expect(placesOf('L507', script('echo fsync off is dangerous'))).toEqual([])
+})
+
+test.each([
+  ['in the environment', { '.env': 'POSTGRESQL_SYNCHRONOUS_COMMIT_MODE=off\n' }, 1],
+  ['for every session', script('psql -c "alter system set synchronous_commit = off"'), 1],
+  ['for a user', script('psql -c "ALTER ROLE app SET synchronous_commit TO off"'), 1],
+  ['for one session', script('psql -c "set local synchronous_commit = off; copy t from stdin"'), 0],
+  ['for one program', script('PGOPTIONS="-c synchronous_commit=off" pg_restore -d app x'), 0],
+])('L510: %s', (_title, files, count) => {
+  expect(placesOf('L510', files)).toHaveLength(count)
 })

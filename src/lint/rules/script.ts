@@ -1,32 +1,30 @@
 // L5xx: backup scripts, archiving, and settings that give durability away.
 
-import { type Deployment, dataFolders, databaseNodesOf, isBelow } from '../deployment.ts'
+import { dataFolders, isBelow, nodesOf } from '../database-node.ts'
+import type { Deployment } from '../deployment.ts'
+import { foundOnce } from '../found-once.ts'
+import { perCommand, perScript } from '../frames.ts'
 import type { ScriptCommand } from '../parse-script.ts'
 import type { FoundSetting, SettingName } from '../parse-settings.ts'
 import { type Fault, type Rule, faultAt } from '../rule.ts'
 import { type Place, isOpen } from '../source-text.ts'
-
-function perCommand(check: (command: ScriptCommand) => readonly Fault[]): Rule['check'] {
-  return ({ scripts }) => scripts.flatMap(({ commands }) => commands.flatMap(check))
-}
 
 function settingsNamed(deployment: Deployment, name: SettingName): readonly FoundSetting[] {
   return deployment.settings.filter((setting) => setting.name === name)
 }
 
 /** Folders of the database: those of the images, and where compose files mount its volumes. */
-function databaseFolders(deployment: Deployment): readonly string[] {
-  const mounts = deployment.compose
-    .flatMap(databaseNodesOf)
+const databaseFolders = foundOnce((deployment: Deployment): ReadonlySet<string> => {
+  const mounts = nodesOf(deployment)
     .flatMap(({ service }) => service.mounts)
     .filter(({ target }) => isBelow(target, dataFolders))
-  return [
+  return new Set([
     ...dataFolders,
     '$PGDATA',
     '${PGDATA}',
     ...mounts.flatMap(({ source, kind }) => (kind === 'bind' && source !== null ? [source] : [])),
-  ]
-}
+  ])
+})
 
 export const scriptRules: readonly Rule[] = [
   {
@@ -35,17 +33,15 @@ export const scriptRules: readonly Rule[] = [
     title: 'a backup inside of the data directory',
     why: 'It is lost together with the database, and every later backup and clone copies it again.',
     fix: 'pg_basebackup -D on another volume, better on another host',
-    check: (deployment) => {
-      const folders = databaseFolders(deployment)
-      return perCommand(({ expanded, place }) => {
-        const target = backupTarget(expanded)
-        // With -R it makes a standby, whose place is the data directory.
-        const makesStandby = /\s(-R|--write-recovery-conf)(\s|$)/.test(expanded)
-        if (target === null || makesStandby || !isBelow(target, folders)) return []
-        const message = `the backup is written to ${target}, below the database's own folder`
-        return [faultAt(place, message, { target })]
-      })(deployment)
-    },
+    check: perCommand(({ expanded, place }, deployment) => {
+      const target = backupTarget(expanded)
+      // With -R it makes a standby, whose place is the data directory.
+      const makesStandby = /\s(-R|--write-recovery-conf)(\s|$)/.test(expanded)
+      if (target === null || makesStandby || !isBelow(target, databaseFolders(deployment)))
+        return []
+      const message = `the backup is written to ${target}, below the database's own folder`
+      return [faultAt(place, message, { target })]
+    }),
   },
   {
     id: 'L502',
@@ -64,7 +60,7 @@ export const scriptRules: readonly Rule[] = [
     title: 'the first node listed as primary is taken for the primary',
     why: 'After a failover the failed one is still listed as primary, so the wrong node is backed up.',
     fix: 'ask each node: psql -XAtc "select not pg_is_in_recovery()", and go on only when exactly one says t',
-    check: (deployment) => deployment.scripts.flatMap(({ commands }) => firstPrimary(commands)),
+    check: perScript(({ commands }) => firstPrimary(commands)),
   },
   {
     id: 'L504',
@@ -109,15 +105,14 @@ export const scriptRules: readonly Rule[] = [
     title: 'a backup script goes on after a failure',
     why: 'A backup that failed is taken for one, and old good ones are removed after it.',
     fix: 'set -euo pipefail, as the first line after #!',
-    check: ({ scripts }) =>
-      scripts.flatMap(({ commands }) => {
-        const backup = commands.find(({ text }) => /\bpg_(basebackup|dump|dumpall)\b/.test(text))
-        const minds = commands.some(({ text }) => /^\s*set\s+(-[a-z]*e|-o\s+errexit)/.test(text))
-        const asks = backup !== undefined && /\|\||&&|^\s*if\b/.test(backup.text)
-        const asksLater = commands.some(({ text }) => /\$\?/.test(text))
-        if (backup === undefined || minds || asks || asksLater) return []
-        return [faultAt(backup.place, 'nothing looks whether the backup failed')]
-      }),
+    check: perScript(({ commands }) => {
+      const backup = commands.find(({ text }) => /\bpg_(basebackup|dump|dumpall)\b/.test(text))
+      const minds = commands.some(({ text }) => /^\s*set\s+(-[a-z]*e|-o\s+errexit)/.test(text))
+      const asks = backup !== undefined && /\|\||&&|^\s*if\b/.test(backup.text)
+      const asksLater = commands.some(({ text }) => /\$\?/.test(text))
+      if (backup === undefined || minds || asks || asksLater) return []
+      return [faultAt(backup.place, 'nothing looks whether the backup failed')]
+    }),
   },
   {
     id: 'L507',
@@ -128,7 +123,7 @@ export const scriptRules: readonly Rule[] = [
     check: (deployment) =>
       deployment.settings
         .filter(({ name }) => name === 'fsync' || name === 'full_page_writes')
-        .filter(({ value }) => /^(off|false|no|0)$/i.test(value))
+        .filter(({ value }) => isOff(value))
         .map(({ name, value, place }) => faultAt(place, `${name} is ${value}`, { name, value })),
   },
   {
@@ -154,7 +149,22 @@ export const scriptRules: readonly Rule[] = [
         : [],
     ),
   },
+  {
+    id: 'L510',
+    severity: 'warning',
+    title: 'commits are acknowledged before they are on disk',
+    why: 'What was acknowledged in the last moments before a crash is lost, and a failover loses it, too.',
+    fix: 'synchronous_commit = on; off only for single sessions that can do their work again',
+    check: (deployment) =>
+      settingsNamed(deployment, 'synchronous_commit')
+        .filter(({ value }) => isOff(value))
+        .map(({ value, place }) => faultAt(place, `synchronous_commit is ${value}`, { value })),
+  },
 ]
+
+function isOff(value: string): boolean {
+  return /^(off|false|no|0)$/i.test(value)
+}
 
 function backupTarget(command: string): string | null {
   const match = /\bpg_basebackup\b.*?\s(?:-\w*D\s*|--pgdata(?:=|\s+))(["']?)([^"'\s]+)\1/.exec(
@@ -202,7 +212,7 @@ function firstPrimary(commands: readonly ScriptCommand[]): readonly Fault[] {
 function archiveCommands(deployment: Deployment): readonly FoundSetting[] {
   const off = new Set(
     settingsNamed(deployment, 'archive_mode')
-      .filter(({ value }) => /^(off|false|no|0)$/i.test(value))
+      .filter(({ value }) => isOff(value))
       .map(({ place }) => place.file),
   )
   return settingsNamed(deployment, 'archive_command').filter(({ place, value }) => {
@@ -245,7 +255,10 @@ function imageDefaults(deployment: Deployment): readonly Fault[] {
         const hasConfiguration = service.mounts.some(({ target }) =>
           /\/conf(\.d)?(\/|$)/.test(target),
         )
-        const isSuch = /bitnami(legacy|secure)?\/postgresql-repmgr/.test(image) && !hasConfiguration
+        const isSuch =
+          /bitnami(legacy|secure)?\/postgresql-repmgr/.test(image) &&
+          !hasConfiguration &&
+          service.isWhole
         return isSuch && service.image !== null ? [service.image.place] : []
       })
       .slice(0, 1)
