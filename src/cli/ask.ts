@@ -5,6 +5,11 @@ import * as clack from '@clack/prompts'
 import { PgherdError } from '../lib/errors.ts'
 import type { CommandContext } from './context.ts'
 
+/** Ctrl-C at a question: no answer, but the end of the command, as anywhere else. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
+}
+
 /**
  * A yes-or-no question; `no` is the default.
  * @throws PgherdError PGHERD_CONFIRMATION_NEEDED where nobody can be asked
@@ -21,7 +26,8 @@ export async function askToGoOn(
     output: process.stderr,
     signal: context.signal,
   })
-  return answer === true
+  if (clack.isCancel(answer)) throw new InterruptedError()
+  return answer
 }
 
 /**
@@ -40,6 +46,7 @@ export async function askForWord(
     output: process.stderr,
     signal: context.signal,
   })
+  if (clack.isCancel(answer)) throw new InterruptedError()
   return answer === word
 }
 

@@ -1,6 +1,7 @@
 // From argv to an exit code: parses with commander what command-table.ts describes, runs the command,
 // and turns whatever goes wrong into one error of three lines.
 
+import { InterruptedError } from './ask.ts'
 import { Command as Parser, CommanderError, Option } from 'commander'
 import { PgherdError, exitCodes } from '../lib/errors.ts'
 import { type Command, type CommandInput, globalOptions, optionName } from './command.ts'
@@ -34,7 +35,8 @@ export async function runProgram(input: ProgramInput): Promise<number> {
     if (wish === null) throw usageError('--color takes auto, always or never', 'pgherd --help')
     return await parseAndRun(input, terminal)
   } catch (error) {
-    if (input.interrupts.signal.aborted && !(error instanceof PgherdError)) {
+    const isInterrupted = input.interrupts.signal.aborted && !(error instanceof PgherdError)
+    if (isInterrupted || error instanceof InterruptedError) {
       terminal.tell('Interrupted.')
       return exitCodes.interrupted
     }
@@ -49,7 +51,7 @@ function report(error: PgherdError, terminal: Terminal, argv: readonly string[])
   if (hasFlag(argv, '--json')) {
     terminal.print(JSON.stringify(errorDocument(error), null, 2))
   } else {
-    terminal.tell(...renderError(error, terminal.messageStyle, isVerbose))
+    terminal.tell(...renderError(error, terminal.messageStyle, isVerbose, terminal.messageWidth))
   }
   return error.exitCode
 }

@@ -3,6 +3,7 @@
 import { AssertionError } from '../lib/assert.ts'
 import { type ExitReason, PgherdError, exitCodes, messageOf } from '../lib/errors.ts'
 import { SpecInvalidError } from '../config/load.ts'
+import { wrap } from './render-table.ts'
 import { type Style } from './style.ts'
 
 /** An error in the form of the catalogue; whatever we did not foresee is a bug of ours. */
@@ -20,18 +21,24 @@ export function asPgherdError(error: unknown): PgherdError {
   })
 }
 
-/** Three lines: what, because, next; with `isVerbose` the raw error below. */
+/** What, because, next, each broken at blanks; with `isVerbose` the raw error below. */
 export function renderError(
   error: PgherdError,
   style: Style,
   isVerbose: boolean,
+  width = Number.POSITIVE_INFINITY,
 ): readonly string[] {
-  const lines = [`${style.bad(style.bold(`${style.symbols.failed} error:`))} ${error.message}`]
-  if (error.because !== undefined) lines.push(`  ${style.dim('because:')} ${error.because}`)
+  const indent = ' '.repeat(11)
+  const part = (head: string, text: string) =>
+    text.split('\n').flatMap((line, index) => wrap(index === 0 ? head + line : line, width, indent))
+  const failed = style.bad(style.bold(`${style.symbols.failed} error:`))
   const code = style.dim(`(${error.code})`)
-  lines.push(`  ${style.dim('next:')}    ${error.hint} ${code}`)
-  if (isVerbose) lines.push(...rawError(error).map((line) => style.dim(`  | ${line}`)))
-  return lines.flatMap((line) => line.split('\n'))
+  return [
+    ...part(`${failed} `, error.message),
+    ...(error.because === undefined ? [] : part(`  ${style.dim('because:')} `, error.because)),
+    ...part(`  ${style.dim('next:')}    `, `${error.hint} ${code}`),
+    ...(isVerbose ? rawError(error).map((line) => style.dim(`  | ${line}`)) : []),
+  ]
 }
 
 function rawError(error: Error): readonly string[] {

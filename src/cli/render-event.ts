@@ -35,6 +35,8 @@ const tones: Readonly<Record<EventKind, Tone>> = {
   'switchover-cancelled': 'warn',
   'sync-wait-cancelled': 'warn',
   'store-member': 'plain',
+  'vip-taken': 'good',
+  'vip-left': 'warn',
   'automation-paused': 'warn',
   'automation-resumed': 'good',
   failed: 'bad',

@@ -303,6 +303,12 @@ export const setUpErrors: readonly ErrorHelp[] = [
     remedies: ['See the hosts with `pgherd lab show`.'],
   },
   {
+    code: 'PGHERD_NO_VIP',
+    reason: 'system',
+    meaning: 'The word `vip` stands for the host that has the shared address, and none has it now.',
+    remedies: ['See where it is: `pgherd lab show`.', 'Wait for a holder: `pgherd status --watch`.'],
+  },
+  {
     code: 'PGHERD_NO_LAB',
     reason: 'configuration',
     meaning: 'The command works on hosts of a lab, and the cluster runs elsewhere.',

@@ -232,6 +232,11 @@ describe('nodes that do not answer', () => {
     expect(status.reasons).toMatchObject([{ node: 'lb-0' }])
   })
 
+  test('a balancer that knows no way to the primary is one too', () => {
+    const lost = healthyView('lb-0', {}, { balancing: { writesTo: null, hasVip: true } })
+    expect(merge({ 'lb-0': lost }).reasons).toMatchObject([{ code: 'balancer', node: 'lb-0' }])
+  })
+
   test('a balancer that may not have the address is one too, although it runs', () => {
     const view = healthyView('lb-0', {}, { detail: 'the primary is reached from another balancer' })
     const status = merge({ 'lb-0': view })

@@ -29,6 +29,8 @@ export type EventKind =
   | 'switchover-cancelled'
   | 'sync-wait-cancelled'
   | 'store-member'
+  | 'vip-taken'
+  | 'vip-left'
   | 'automation-paused'
   | 'automation-resumed'
   | 'failed'

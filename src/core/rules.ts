@@ -200,7 +200,7 @@ export const rules: readonly Rule[] = [
     section: 'open primary',
     when: { lease: 'serving', server: stopped },
     decision: 'close',
-    why: 'PostgreSQL died here and nobody else may be promoted without loss: it is started again, behind the gate.',
+    why: 'PostgreSQL does not run here and nobody else may be promoted without loss: it is started again, behind the gate.',
   },
   {
     id: 'R414',

@@ -202,7 +202,7 @@ function voteReasons(facts: ReasonFacts): StatusReason[] {
       node: null,
       message:
         `the store runs on ${runningCount} of ${voters.length} voters; ` +
-        'without one more of them no failover is possible',
+        'if one more of them is lost, no failover is possible',
       next: `pgherd logs ${missing.join(' ')}`,
     },
   ]
@@ -256,7 +256,7 @@ function balancerReasons(balancer: BalancerStatus, facts: ReasonFacts): StatusRe
   const observation = facts.observations.get(name)
   if (observation?.kind !== 'answered') return [silentNode(balancer, observation)]
   if (state === 'running') {
-    if (detail === null) return []
+    if (detail === null) return blindBalancer(balancer, facts)
     return [
       {
         code: 'balancer',
@@ -272,6 +272,21 @@ function balancerReasons(balancer: BalancerStatus, facts: ReasonFacts): StatusRe
       code: 'balancer',
       node: name,
       message: `balancer ${name} is ${state}, applications may not get through${because}`,
+      next: `pgherd logs ${name}`,
+    },
+  ]
+}
+
+/** Whoever connects through it gets no further, although there is a primary. */
+function blindBalancer({ name }: BalancerStatus, facts: ReasonFacts): StatusReason[] {
+  const observation = facts.observations.get(name)
+  const balancing = observation?.kind === 'answered' ? observation.view.report.balancing : null
+  if (!facts.isOpen || balancing?.writesTo !== null) return []
+  return [
+    {
+      code: 'balancer',
+      node: name,
+      message: `balancer ${name} knows no way to the primary`,
       next: `pgherd logs ${name}`,
     },
   ]

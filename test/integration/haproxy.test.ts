@@ -207,6 +207,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const session of sessions) session.end()
   for (const proxy of proxies) await proxy.stop()
+  // What an agent that was killed has left.
+  await createHaproxy(systemClock, journal, optionsFor()).stop()
   for (const node of nodes) await node.stop()
   await rm(directory, { recursive: true, force: true })
 })

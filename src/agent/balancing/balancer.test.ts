@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { makeReport } from '../../../test/support/agent-double.ts'
 import { manualClock, settle } from '../../../test/support/manual-clock.ts'
+import type { JournalEvent } from '../../core/journal-event.ts'
 import type { LeaseRecord } from '../../core/lease.ts'
 import { asEpoch, asNodeName } from '../../core/names.ts'
 import type { NodeName } from '../../core/names.ts'
@@ -14,6 +15,7 @@ import type { Journal } from '../../ports/journal.ts'
 import type { Peers } from '../../ports/peers.ts'
 import { ProxyError } from '../../ports/proxy.ts'
 import type { Proxy, ProxyState } from '../../ports/proxy.ts'
+import type { Random } from '../../ports/random.ts'
 import type { StoreMember } from '../../ports/store-member.ts'
 import type { Vip, VipState } from '../../ports/vip.ts'
 import { createBalancer } from './balancer.ts'
@@ -22,6 +24,7 @@ function bench(vip: Vip | null = null) {
   const { clock, advance } = manualClock()
   const calls: string[] = []
   const published: NodeReport[] = []
+  const appended: string[] = []
   let listener: (view: StoreView) => void = () => undefined
   let onStarted: () => void = () => undefined
   const proxyState: { current: ProxyState } = { current: { kind: 'running', outdated: null } }
@@ -44,6 +47,9 @@ function bench(vip: Vip | null = null) {
     watch: (each: (view: StoreView) => void) => (listener = each),
     publish: async (report: NodeReport) => void published.push(report),
     readEvents: async () => [],
+    appendEvents: async (events: readonly JournalEvent[]) => {
+      appended.push(...events.map((event) => event.message))
+    },
   } as unknown as ClusterStore
   const journal: Journal = { record: () => undefined, log: () => undefined }
   const member = {
@@ -51,16 +57,17 @@ function bench(vip: Vip | null = null) {
     stop: async () => undefined,
     state: () => ({ kind: 'none' }),
   } as unknown as StoreMember
+  const random = { hex: () => 'abcd' } as unknown as Random
   const lb = { name: asNodeName('lb-0'), role: 'balancer' }
   const layout = {
     cluster: 'main',
     plan: timingPlans.fast,
     nodes: [lb],
-    vip: vip === null ? null : { advertMs: 1000 },
+    vip: vip === null ? null : { address: '10.0.0.100', advertMs: 1000 },
   } as unknown as ClusterLayout
   const options = { layout, node: asNodeName('lb-0'), version: '0.1.0' }
   const balancer = createBalancer(
-    { clock, store, journal, proxy, member, peers: {} as Peers, vip },
+    { clock, random, store, journal, proxy, member, peers: {} as Peers, vip },
     options,
   )
   const controller = new AbortController()
@@ -87,6 +94,7 @@ function bench(vip: Vip | null = null) {
     balancer,
     calls,
     published,
+    appended,
     strays,
     failures,
     proxyState,
@@ -222,7 +230,7 @@ describe('balancer: what it tells', () => {
   it('tells at once that the shared address came or went', async () => {
     const listeners: (() => void)[] = []
     let state: VipState = { kind: 'running', isHere: false, outdated: null }
-    const { published, stop } = bench({
+    const { published, appended, stop } = bench({
       start: () => undefined,
       state: () => state,
       onChange: (listener) => void listeners.push(listener),
@@ -230,10 +238,18 @@ describe('balancer: what it tells', () => {
       stop: async () => undefined,
     })
     await settle()
-    state = { kind: 'running', isHere: true, outdated: null }
-    for (const listener of listeners) listener()
-    await settle()
+    const become = async (next: VipState): Promise<void> => {
+      state = next
+      for (const listener of listeners) listener()
+      await settle()
+      await settle()
+    }
+    await become(state)
+    await become({ kind: 'running', isHere: true, outdated: null })
     expect(published.map((report) => report.balancing?.hasVip)).toEqual([false, true])
+    expect(appended).toEqual(['lb-0 has the address 10.0.0.100.'])
+    await become({ kind: 'starting', detail: 'Keepalived ended' })
+    expect(appended.at(-1)).toBe('lb-0 has the address 10.0.0.100 no longer.')
     await stop()
   })
 

@@ -11,6 +11,7 @@ import { isSameRoute, writeRouteOf } from '../../core/routing.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { AgentApi, AgentStatus, LeaseStatus, RequestAnswer } from '../../ports/agent-api.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
+import { Chronicle } from '../chronicle.ts'
 import { StoreMirror } from '../store-mirror.ts'
 import { Waker } from '../waker.ts'
 import { keepVip } from './keep-vip.ts'
@@ -46,6 +47,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
     mirror: new StoreMirror(ports.clock),
     waker: new Waker(ports.clock),
     reportWaker: new Waker(ports.clock),
+    chronicle: new Chronicle(ports.clock, ports.random, ports.journal, options.node),
     counters: {},
     memory: {
       loopedAtMs: ports.clock.monotonicMs(),
@@ -94,7 +96,9 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   const reporting = keepReporting(parts, background.signal)
   const { vip } = parts
   // Whether two hold the address is seen from reports: this one must not wait.
+  const tellOfAddress = addressTeller(parts)
   vip?.onChange(() => {
+    tellOfAddress()
     reportWaker.notify()
   })
   vip?.start()
@@ -119,6 +123,28 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   await vip?.stop()
   await proxy.stop()
   await member.stop()
+}
+
+/** An address that was here when the agent began has not come: a former agent told of it. */
+function addressTeller({ vip, self, layout, memory, mirror, chronicle }: BalancerParts): () => void {
+  let wasHere: boolean | null = null
+  return () => {
+    const state = vip?.state() ?? null
+    if (state === null || (wasHere === null && state.kind !== 'running')) return
+    const isHere = state.kind === 'running' && state.isHere
+    if (wasHere !== null && isHere !== wasHere) {
+      const address = layout.vip?.address ?? 'the shared address'
+      const because = memory.unfitBecause === null ? '' : `: ${memory.unfitBecause}`
+      chronicle.say({
+        kind: isHere ? 'vip-taken' : 'vip-left',
+        epoch: mirror.view()?.lease?.value.epoch ?? null,
+        message: isHere
+          ? `${self.name} has the address ${address}.`
+          : `${self.name} has the address ${address} no longer${because}.`,
+      })
+    }
+    wasHere = isHere
+  }
 }
 
 function pauseMs({ memory, clock, proxy }: BalancerParts): number {

@@ -8,8 +8,10 @@ import type { ClusterStore } from '../../ports/cluster-store.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { Peers } from '../../ports/peers.ts'
 import type { Proxy } from '../../ports/proxy.ts'
+import type { Random } from '../../ports/random.ts'
 import type { StoreMember } from '../../ports/store-member.ts'
 import type { Vip } from '../../ports/vip.ts'
+import type { Chronicle } from '../chronicle.ts'
 import type { StoreMirror } from '../store-mirror.ts'
 import type { Waker } from '../waker.ts'
 
@@ -21,6 +23,7 @@ export type BalancerPorts = {
   /** A balancer may vote too. */
   readonly member: StoreMember
   readonly peers: Peers
+  readonly random: Random
   /** Null: the cluster has no address that its balancers share. */
   readonly vip: Vip | null
 }
@@ -32,6 +35,7 @@ export type BalancerParts = BalancerPorts & {
   readonly mirror: StoreMirror
   readonly waker: Waker
   readonly reportWaker: Waker
+  readonly chronicle: Chronicle
   readonly counters: Record<string, number>
   /** What changes while it runs. */
   readonly memory: {

@@ -75,7 +75,7 @@ function reportPeriodMsOf(parts: BalancerParts): number {
 
 /** Publishes the report when it has changed and once a period, until `signal` aborts and `reportWaker` is told. */
 export async function keepReporting(parts: BalancerParts, signal: AbortSignal): Promise<void> {
-  const { clock, store, layout, reportWaker } = parts
+  const { clock, store, layout, reportWaker, chronicle } = parts
   let published = ''
   let publishedAtMs: MonotonicMs | null = null
   while (!signal.aborted) {
@@ -92,6 +92,9 @@ export async function keepReporting(parts: BalancerParts, signal: AbortSignal): 
         if (!(error instanceof StoreUnavailableError)) throw error
       }
     }
+    await chronicle.flush(store, layout.plan.storeAttemptMs).catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailableError)) throw error
+    })
     await reportWaker.wait(lookPeriodMs)
   }
 }

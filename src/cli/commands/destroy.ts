@@ -8,6 +8,7 @@ import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { folderBytes } from '../folder-size.ts'
 import { tellNext } from '../next-line.ts'
 import { renderBytes, renderDuration } from '../render-quantity.ts'
+import { wrapIndented } from '../render-table.ts'
 import { showSteps } from '../step-list.ts'
 
 export const destroyCommand: Command = {
@@ -35,7 +36,8 @@ export const destroyCommand: Command = {
     const loss = await describeLoss(cluster)
     if (!isSure) {
       const { messageStyle: style } = terminal
-      terminal.tell(style.bad(style.bold(`This destroys cluster ${name}:`)), ...loss, '')
+      const lines = loss.flatMap((line) => wrapIndented(line, terminal.messageWidth, '  '))
+      terminal.tell(style.bad(style.bold(`This destroys cluster ${name}:`)), ...lines, '')
       const isRight = await confirmed(context, name)
       if (!isRight) throw notConfirmed(name)
     }
@@ -77,12 +79,12 @@ async function describeLoss(cluster: RuntimeCluster): Promise<readonly string[]>
   const [bytes, processes] = await Promise.all([folderBytes(directory), cluster.processes()])
   const running = processes.filter((one) => one.processes.length > 0).map((one) => one.node)
   return [
-    `  ${directory} (${renderBytes(bytes)}): databases and WAL of ${dataNodes.join(', ')}, ` +
+    `${directory} (${renderBytes(bytes)}): databases and WAL of ${dataNodes.join(', ')}, ` +
       'passwords, logs, events',
     running.length === 0
-      ? '  none of its nodes runs'
-      : `  running now: ${running.join(', ')}; clients are cut off`,
-    '  There is no way back but a backup.',
+      ? 'none of its nodes runs'
+      : `running now: ${running.join(', ')}; clients are cut off`,
+    'There is no way back but a backup.',
   ]
 }
 

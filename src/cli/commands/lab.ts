@@ -15,7 +15,9 @@ const exits: readonly ExitReason[] = ['configuration', 'system', 'timeout']
 
 const hostArgument: CommandArgument = {
   name: 'host',
-  description: 'name of the host, or of a node on it; `client` is where applications are',
+  description:
+    'name of the host, or of a node on it; `client` is where applications are, `primary` and `vip` mean ' +
+    'the host that is or has it now',
   isRequired: true,
   completes: 'node',
 }
@@ -42,8 +44,9 @@ function labCommand(verb: Verb): Command {
     examples: [verb.example],
     exits,
     run: async (context, input) => {
-      const { cluster, lab } = await openLab(context)
-      const host = input.argument('host') ?? ''
+      const opened = await openLab(context)
+      const { cluster, lab } = opened
+      const host = await hostMeant(opened, input.argument('host') ?? '')
       return doDeed(context, { cluster, host }, () => verb.act(lab, host, input), verb.next(host))
     },
   }
@@ -74,7 +77,7 @@ export const labCutCommand = labCommand({
     const change = await lab.cut(host, from, isOneWay)
     const whom = from === null ? 'everybody' : from.join(', ')
     const what = isOneWay
-      ? `nothing that ${host} sends reaches ${whom}`
+      ? `nothing that ${host} sends reaches ${from === null ? 'anybody' : whom}`
       : `${host} is cut off from ${whom}`
     return cableDeed(host, change, change.isChanged ? what : `${what}, as before`)
   },
@@ -222,9 +225,9 @@ export const labExecCommand: Command = {
   ],
   exits,
   run: async (context, input) => {
-    const { lab } = await openLab(context)
-    const words = input.rest('command')
-    return runOn(context, lab, input.argument('host') ?? '', words)
+    const opened = await openLab(context)
+    const host = await hostMeant(opened, input.argument('host') ?? '')
+    return runOn(context, opened.lab, host, input.rest('command'))
   },
 }
 
@@ -238,9 +241,9 @@ export const labShellCommand: Command = {
   examples: [{ line: 'pgherd lab shell lb-0', note: 'then: ip address; ss -tn' }],
   exits,
   run: async (context, input) => {
-    const { lab } = await openLab(context)
-    const shell = context.environment['SHELL'] ?? '/bin/sh'
-    return runOn(context, lab, input.argument('host') ?? '', [shell])
+    const opened = await openLab(context)
+    const host = await hostMeant(opened, input.argument('host') ?? '')
+    return runOn(context, opened.lab, host, [context.environment['SHELL'] ?? '/bin/sh'])
   },
 }
 
@@ -256,15 +259,45 @@ export const labCommands: readonly Command[] = [
   labExecCommand,
 ]
 
-async function openLab(context: CommandContext): Promise<{ cluster: string; lab: Lab }> {
-  const { layout, lab } = await openCluster(context)
-  if (lab !== null) return { cluster: layout.cluster, lab }
+type OpenedLab = {
+  readonly cluster: string
+  readonly lab: Lab
+  readonly running: RuntimeCluster
+}
+
+async function openLab(context: CommandContext): Promise<OpenedLab> {
+  const running = await openCluster(context)
+  const { layout, lab } = running
+  if (lab !== null) return { cluster: layout.cluster, lab, running }
   throw new PgherdError({
     code: 'PGHERD_NO_LAB',
     reason: 'configuration',
     message: `cluster ${layout.cluster} does not run in a lab`,
     because: 'its nodes have no hosts and cables of their own',
     hint: 'make one beside it with: pgherd up --runtime lab --cluster NAME',
+  })
+}
+
+/** Stands for the host that has the shared address at the moment, unless a host has this name. */
+const vipWord = 'vip'
+
+/**
+ * The host that a word means now; any other word is left to the lab.
+ * @throws PgherdError PGHERD_NO_PRIMARY, PGHERD_NO_VIP
+ */
+async function hostMeant({ lab, running }: OpenedLab, text: string): Promise<string> {
+  const { nodes, vip } = running.layout
+  if (nodes.some((node) => node.name === text)) return text
+  if (text === primaryWord) return namedNodeOrPrimary(running, text)
+  if (text !== vipWord) return text
+  const hosts = await lab.hosts()
+  const holder = hosts.find((host) => vip !== null && host.extraAddresses.includes(vip.address))
+  if (holder !== undefined) return holder.name
+  throw new PgherdError({
+    code: 'PGHERD_NO_VIP',
+    reason: 'system',
+    message: vip === null ? 'this lab has no shared address' : `no host has ${vip.address} now`,
+    hint: 'name the host, or see where it is: pgherd lab show',
   })
 }
 
