@@ -92,3 +92,7 @@ test('files that are extended are named as seen from where the file is seen', ()
   ])
   expect(extendedFilesOf({ path: 'compose.yml', text: extending('${X}/a.yml') })).toEqual([])
 })
+
+test('a long text that extends nothing is looked through in time', () => {
+  expect(extendedFilesOf({ path: 'compose.yml', text: 'extends '.repeat(60_000) })).toEqual([])
+})
