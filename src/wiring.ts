@@ -347,7 +347,14 @@ async function makeBalancer(ground: Ground, stack: Stack): Promise<Runnable> {
     logFile: path.join(logDirectory, 'haproxy.log'),
   })
   const api = createBalancer(
-    { clock: systemClock, random: systemRandom, journal, proxy, vip: await makeVip(ground), ...stack },
+    {
+      clock: systemClock,
+      random: systemRandom,
+      journal,
+      proxy,
+      vip: await makeVip(ground),
+      ...stack,
+    },
     { layout: loaded.layout, node: self.name, version },
   )
   return { api, close: async () => undefined }

@@ -22,6 +22,14 @@ test('three lines: what, because, next', () => {
   ])
 })
 
+test('a narrow terminal breaks no word', () => {
+  const lines = renderError(taken, plainStyle, false, 40)
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(40)
+  expect(lines.join(' ').replace(/ +/g, ' ')).toBe(
+    renderError(taken, plainStyle, false).join(' ').replace(/ +/g, ' '),
+  )
+})
+
 test('--verbose adds the raw errors down to the first', () => {
   const raw = renderError(taken, plainStyle, true).join('\n')
   expect(raw).toContain('caused by: Error: EADDRINUSE')

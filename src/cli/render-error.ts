@@ -21,7 +21,10 @@ export function asPgherdError(error: unknown): PgherdError {
   })
 }
 
-/** What, because, next, each broken at blanks; with `isVerbose` the raw error below. */
+/**
+ * What, because, next; with `isVerbose` the raw error below.
+ * @param width columns; longer lines are broken at blanks
+ */
 export function renderError(
   error: PgherdError,
   style: Style,
@@ -30,7 +33,10 @@ export function renderError(
 ): readonly string[] {
   const indent = ' '.repeat(11)
   const part = (head: string, text: string) =>
-    text.split('\n').flatMap((line, index) => wrap(index === 0 ? head + line : line, width, indent))
+    text
+      .split('\n')
+      .flatMap((line) => wrap(line, width - indent.length))
+      .map((line, index) => (index === 0 ? head : indent) + line)
   const failed = style.bad(style.bold(`${style.symbols.failed} error:`))
   const code = style.dim(`(${error.code})`)
   return [

@@ -306,7 +306,10 @@ export const setUpErrors: readonly ErrorHelp[] = [
     code: 'PGHERD_NO_VIP',
     reason: 'system',
     meaning: 'The word `vip` stands for the host that has the shared address, and none has it now.',
-    remedies: ['See where it is: `pgherd lab show`.', 'Wait for a holder: `pgherd status --watch`.'],
+    remedies: [
+      'See where it is: `pgherd lab show`.',
+      'Wait for a holder: `pgherd status --watch`.',
+    ],
   },
   {
     code: 'PGHERD_NO_LAB',

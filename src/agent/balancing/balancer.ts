@@ -126,7 +126,14 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
 }
 
 /** An address that was here when the agent began has not come: a former agent told of it. */
-function addressTeller({ vip, self, layout, memory, mirror, chronicle }: BalancerParts): () => void {
+function addressTeller({
+  vip,
+  self,
+  layout,
+  memory,
+  mirror,
+  chronicle,
+}: BalancerParts): () => void {
   let wasHere: boolean | null = null
   return () => {
     const state = vip?.state() ?? null

@@ -2,11 +2,12 @@
 
 import type { ExitReason } from '../../lib/errors.ts'
 import { PgherdError } from '../../lib/errors.ts'
-import type { CableChange, Lab, LabHostState } from '../../runtimes/runtime.ts'
+import type { CableChange, Lab, LabHostState, RuntimeCluster } from '../../runtimes/runtime.ts'
 import type { Command, CommandArgument, CommandInput, CommandOption } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { type Deed, doDeed } from '../do-deed.ts'
 import { parseDelay, parsePercent, renderDelay } from '../line-quality.ts'
+import { namedNodeOrPrimary, primaryWord } from '../named-node.ts'
 import { tellNext } from '../next-line.ts'
 import { renderTable } from '../render-table.ts'
 import { runInForeground } from '../run-in-foreground.ts'
