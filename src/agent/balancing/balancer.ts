@@ -16,7 +16,7 @@ import { StoreMirror } from '../store-mirror.ts'
 import { Waker } from '../waker.ts'
 import { keepVip } from './keep-vip.ts'
 import type { BalancerParts, BalancerPorts } from './parts.ts'
-import { keepReporting, reportOf } from './report.ts'
+import { hasVip, keepReporting, reportOf } from './report.ts'
 
 export type BalancerOptions = {
   readonly layout: ClusterLayout
@@ -95,10 +95,10 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   }, background.signal)
   const reporting = keepReporting(parts, background.signal)
   const { vip } = parts
-  // Whether two hold the address is seen from reports: this one must not wait.
   const tellOfAddress = addressTeller(parts)
   vip?.onChange(() => {
     tellOfAddress()
+    // Whether two hold the address is seen from reports: this one must not wait.
     reportWaker.notify()
   })
   vip?.start()
@@ -126,28 +126,22 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
 }
 
 /** An address that was here when the agent began has not come: a former agent told of it. */
-function addressTeller({
-  vip,
-  self,
-  layout,
-  memory,
-  mirror,
-  chronicle,
-}: BalancerParts): () => void {
+function addressTeller(parts: BalancerParts): () => void {
+  const { vip, self, layout, memory, mirror, chronicle } = parts
   let wasHere: boolean | null = null
   return () => {
-    const state = vip?.state() ?? null
-    if (state === null || (wasHere === null && state.kind !== 'running')) return
-    const isHere = state.kind === 'running' && state.isHere
+    if (wasHere === null && vip?.state().kind !== 'running') return
+    const isHere = hasVip(parts)
     if (wasHere !== null && isHere !== wasHere) {
       const address = layout.vip?.address ?? 'the shared address'
       const because = memory.unfitBecause === null ? '' : `: ${memory.unfitBecause}`
       chronicle.say({
-        kind: isHere ? 'vip-taken' : 'vip-left',
+        kind: isHere === true ? 'vip-taken' : 'vip-left',
         epoch: mirror.view()?.lease?.value.epoch ?? null,
-        message: isHere
-          ? `${self.name} has the address ${address}.`
-          : `${self.name} has the address ${address} no longer${because}.`,
+        message:
+          isHere === true
+            ? `${self.name} has the address ${address}.`
+            : `${self.name} has the address ${address} no longer${because}.`,
       })
     }
     wasHere = isHere

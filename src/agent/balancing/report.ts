@@ -63,7 +63,8 @@ function runningState(
   return { state: state.kind, detail: state.detail }
 }
 
-function hasVip({ vip }: BalancerParts): boolean | null {
+/** Whether the shared address is on this host; null when there is none. */
+export function hasVip({ vip }: BalancerParts): boolean | null {
   const state = vip?.state() ?? null
   return state === null ? null : state.kind === 'running' && state.isHere
 }
