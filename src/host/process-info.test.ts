@@ -32,6 +32,13 @@ describe('process info', () => {
     await eventually('awake', () => readProcess(child.pid!)?.isFrozen === false)
   })
 
+  it('lists them by pid, as numbers', () => {
+    const pids = listProcesses().map((each) => each.pid)
+    expect(pids).toContain(process.pid)
+    expect(pids).toEqual(pids.toSorted((one, other) => one - other))
+    expect(new Set(pids.map((pid) => String(pid).length)).size).toBeGreaterThan(1)
+  })
+
   it('a process that has ended is gone, and its number alone does not bring it back', async () => {
     const child = await scratch.start('sleeper', scratch.directory)
     const startTicks = readProcess(child.pid!)!.startTicks

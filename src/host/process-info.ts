@@ -20,11 +20,14 @@ export type ProcessInfo = {
 
 const pageBytes = 4096
 
-/** Everything alive; zombies are dead. Processes that end meanwhile are left out. */
+/** Everything alive, by pid; zombies are dead. Processes that end meanwhile are left out. */
 export function listProcesses(): readonly ProcessInfo[] {
+  // Node sorts the names of a directory as texts: 10089 would come before 9965.
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => readProcess(Number(name)))
+    .map(Number)
+    .toSorted((one, other) => one - other)
+    .map(readProcess)
     .filter((each) => each !== null)
 }
 

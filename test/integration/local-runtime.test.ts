@@ -6,6 +6,7 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findPostmaster } from '../../bench/faults.ts'
 import { processesIn } from '../../bench/inventory.ts'
 import { observeCluster } from '../../src/cli/observe-cluster.ts'
 import type { ClusterStatus } from '../../src/core/cluster-status.ts'
@@ -119,9 +120,9 @@ describe('up', () => {
 
   test('settings that changed → agents start again, PostgreSQL and the lease stay', async () => {
     const before = await status()
-    const serverPid = async () =>
-      (await nodeProcesses('pg-0')).processes.find((each) => each.name === 'postgres')?.pid
+    const serverPid = async () => findPostmaster((await nodeProcesses('pg-0')).processes)
     const pid = await serverPid()
+    expect(pid).not.toBeNull()
     await writeFile(specFile, `${specText}balancer: { connectionsMax: 77 }\n`)
     const { stderr } = await pgherd('up', '--spec', specFile)
     expect(stderr).toContain('changed: balancer')
