@@ -38,6 +38,8 @@ export class SimDataDirectory {
   isCrowded = false
   /** The connection over which a promotion is asked for breaks when the server is a primary. */
   losesPromotionAnswer = false
+  /** The program that reads its control file hangs: whoever looks at the directory learns nothing. */
+  isUnreadable = false
   /** Flushes started before this do not end before it: the disk hangs. */
   hangsUntilMs = 0
 

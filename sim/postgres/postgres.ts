@@ -33,6 +33,8 @@ export type PostgresOptions = {
   readonly trueMs: (durationMs: number) => number
 }
 
+const unreadablePollMs = 100
+
 export class SimPostgres implements Postgres {
   readonly #options: PostgresOptions
 
@@ -44,7 +46,8 @@ export class SimPostgres implements Postgres {
 
   async inspect(): Promise<DataDirectory> {
     await this.#pause()
-    const { directory } = this.#options
+    const { directory, agent } = this.#options
+    while (directory.isUnreadable) await agent.sleep(unreadablePollMs)
     const { systemId, wal } = directory
     if (directory.state === 'broken') return { kind: 'broken', why: directory.brokenBecause }
     if (directory.state === 'absent' || systemId === null) return { kind: 'absent' }

@@ -35,6 +35,21 @@ export const becomingPrimaryScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'directories cannot be looked at',
+    about:
+      'The primary dies while PostgreSQL runs well on the standbys, but its programs cannot start.',
+    topology: 'three',
+    untilMs: 30_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      for (const node of [b, c]) node.directory.isUnreadable = true
+      stage.down(a)
+      await stage.until('another serves', () => [b, c].some((node) => stage.serving() === node))
+      for (const node of [b, c]) node.directory.isUnreadable = false
+    },
+  },
+  {
     name: 'the answer to a promotion is lost',
     about: 'A standby was promoted, and its agent learns it only by looking (I9).',
     topology: 'three',

@@ -120,7 +120,7 @@ async function run(
       sayHowPostgresEnded(node, end)
       memory.isOpen = false
       // A promotion may have been cut off: what was seen of the directory before is not believed.
-      if (memory.server.kind !== 'primary') memory.directory = null
+      if (memory.server.kind !== 'primary') memory.inspectedAtMs = null
       memory.server = { kind: 'stopped' }
       node.waker.notify()
     })

@@ -14,9 +14,10 @@ import type { Clock } from '../ports/clock.ts'
 export type Memory = {
   wish: 'run' | 'stop'
   hasExited: boolean
-  /** Null: to be looked at again. */
+  /** As it lay when it was last looked at. Null: to be looked at now, whatever runs in it. */
   directory: DataDirectory | null
-  inspectedAtMs: MonotonicMs
+  /** Null: a server has run in it since, so it is looked at again as soon as none does. */
+  inspectedAtMs: MonotonicMs | null
   server: PostgresObservation
   serverSilentSinceMs: MonotonicMs | null
   /** Since when the guard of a standby has not answered. */
@@ -80,7 +81,7 @@ export function emptyMemory(clock: Clock): Memory {
     wish: 'run',
     hasExited: false,
     directory: null,
-    inspectedAtMs: nowMs,
+    inspectedAtMs: null,
     server: { kind: 'unknown', why: 'not looked at yet' },
     serverSilentSinceMs: null,
     guardSilentSinceMs: null,

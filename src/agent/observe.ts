@@ -1,5 +1,6 @@
 // Looks at the local server and its directory. What could not be learned is unknown, never "down".
 
+import type { DataDirectory } from '../core/server.ts'
 import type { Node } from './node.ts'
 import { dataOf } from './node.ts'
 
@@ -8,32 +9,48 @@ function observeDeadlineMs(node: Node): number {
   return Math.max(250, node.layout.plan.renewMs)
 }
 
-/**
- * While the server is down its directory is looked at this often: somebody may put one there. What
- * this agent does to the directory itself clears `memory.directory`.
- */
+/** While the server is down its directory is looked at this often: somebody may put one there. */
 const inspectPeriodMs = 1000
 
-/** Refreshes what memory says about PostgreSQL. */
+/** Refreshes what memory says about PostgreSQL and its directory. */
 export async function observe(node: Node): Promise<void> {
+  await observeServer(node)
+  await inspectWhenNeeded(node)
+}
+
+/** Refreshes what memory says about the server alone. */
+export async function observeServer(node: Node): Promise<void> {
   const { memory, ports } = node
-  const { postgres } = dataOf(node)
-  const server = await postgres.observe(observeDeadlineMs(node))
+  const server = await dataOf(node).postgres.observe(observeDeadlineMs(node))
   memory.server = server
   const nowMs = ports.clock.monotonicMs()
   if (server.kind === 'unknown') memory.serverSilentSinceMs ??= nowMs
   else memory.serverSilentSinceMs = null
   // Promoted by a former agent: what was read before says standby, and must not be believed when it stops.
   const isStandby = memory.directory?.kind === 'present' && memory.directory.isStandby
-  if (server.kind === 'primary' && isStandby) memory.directory = null
-  const isDown = server.kind === 'absent' || server.kind === 'stopped'
-  const isOld = nowMs - memory.inspectedAtMs > inspectPeriodMs
-  if (memory.directory === null || (isDown && isOld)) {
-    memory.directory = await postgres.inspect()
-    memory.inspectedAtMs = nowMs
-  }
+  if (server.kind === 'primary' && isStandby) memory.inspectedAtMs = null
   if (server.kind === 'primary' && memory.isOpen) memory.lastWalsenders = server.walsenders
   if (server.kind === 'standby') noteStreaming(node, server.isStreaming)
+}
+
+/**
+ * How a directory lies on disk says nothing about the server that runs in it, and a look starts a program
+ * of PostgreSQL, which a failover would wait for.
+ */
+async function inspectWhenNeeded(node: Node): Promise<void> {
+  const { memory, ports } = node
+  const isDown = memory.server.kind === 'absent' || memory.server.kind === 'stopped'
+  const nowMs = ports.clock.monotonicMs()
+  const isOld = memory.inspectedAtMs === null || nowMs - memory.inspectedAtMs > inspectPeriodMs
+  if (memory.directory === null || (isDown && isOld)) await inspect(node)
+}
+
+/** Looks at the directory, whatever runs in it. */
+export async function inspect(node: Node): Promise<DataDirectory> {
+  const { memory, ports } = node
+  memory.directory = await dataOf(node).postgres.inspect()
+  memory.inspectedAtMs = ports.clock.monotonicMs()
+  return memory.directory
 }
 
 function noteStreaming(node: Node, isStreaming: boolean): void {

@@ -241,6 +241,7 @@ export async function promote(
     memory.promotionFailsSinceMs = null
     memory.promotion = { epoch: action.epoch, ruleId: decision.rule.id, sinceMs: startedAtMs }
     memory.startedBy = 'promotion'
+    memory.inspectedAtMs = null
     memory.isListFresh = true
     memory.gateLsn = node.protections['first-record'] ? null : memory.server.position.flushLsn
     const wanted = node.protections['unique-timelines'] ? action.record.timeline : asTimeline(0)
@@ -256,15 +257,11 @@ export async function promote(
     return
   }
   tellPromotion(node, got)
-  memory.directory = null
   const [history] = await Promise.all([postgres.history(got), observe(node)])
   memory.history = history
   node.reportWaker.notify()
-  const peers = dataNodesOf(node.layout).filter((peer) => peer.name !== node.self.name)
-  await postgres.ensureSlots(
-    peers.map((peer) => peer.name),
-    promoteMsMax,
-  )
+  memory.slotsKeptAtMs = null
+  await keepSlots(node)
 }
 
 /** A server can be promoted although the answer was lost: whoever sees it first tells, and once. */

@@ -11,6 +11,7 @@ import { DirectoryChangedError } from '../../ports/postgres.ts'
 import type { OperationHandle } from '../operation.ts'
 import type { Node } from '../node.ts'
 import { configure, count, dataOf, ensureIncarnation, upstreamTo } from '../node.ts'
+import { inspect } from '../observe.ts'
 import { promiseEpoch } from '../sealing.ts'
 import { keepSlots } from './serving.ts'
 import { fail } from './start.ts'
@@ -129,7 +130,7 @@ async function changeDirectory(
     suspendedUntil: { timeline: source.timeline, lsn: source.lsn },
     systemId: source.systemId,
   })
-  node.memory.directory = await postgres.inspect()
+  await inspect(node)
 }
 
 async function stopForChange(node: Node, primary: PrimaryView): Promise<boolean> {

@@ -9,7 +9,7 @@ import type { SyncRecord } from '../../core/sync-list.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Node } from '../node.ts'
 import { configure, count, dataOf, ensureIncarnation } from '../node.ts'
-import { observe } from '../observe.ts'
+import { inspect, observe, observeServer } from '../observe.ts'
 import { promiseEpoch } from '../sealing.ts'
 
 /** Longest time a start may take: crash recovery replays all WAL since the last checkpoint. */
@@ -43,7 +43,7 @@ export function bootstrap(node: Node, action: ActionOf<'bootstrap'>): void {
         target: emptyList,
         timelines: [{ timeline: asTimeline(1), epoch: action.epoch }],
       })
-      memory.directory = await postgres.inspect()
+      await inspect(node)
     },
     (error) => {
       fail(node, `the first primary could not be made: ${messageOf(error)}`)
@@ -77,7 +77,7 @@ export async function adoptStaged(node: Node): Promise<void> {
   } else {
     await postgres.adoptStaged()
   }
-  node.memory.directory = await postgres.inspect()
+  await inspect(node)
 }
 
 /** Starts as a standby that receives nothing: it reads its own WAL to the end, and is evidence then. */
@@ -97,8 +97,7 @@ export function startStandby(node: Node): void {
         await configure(node, { upstream: null, sync: { kind: 'nobody' }, gate: 'closed' })
         memory.following = null
       })
-      await dataOf(node).postgres.start('standby', startMsMax)
-      memory.directory = null
+      await startServer(node, 'standby')
     },
     (error) => {
       fail(node, `PostgreSQL did not start as a standby: ${messageOf(error)}`)
@@ -133,8 +132,7 @@ export function startPrimary(
         return leaseHold.arm()
       })
       if (!isReady) return
-      await dataOf(node).postgres.start('primary', startMsMax)
-      memory.directory = null
+      await startServer(node, 'primary')
       memory.startedBy = 'restart'
       memory.isListFresh = true
       await observe(node)
@@ -155,6 +153,14 @@ export function startPrimary(
       fail(node, `PostgreSQL did not start as primary: ${messageOf(error)}`)
     },
   )
+}
+
+async function startServer(node: Node, as: 'primary' | 'standby'): Promise<void> {
+  try {
+    await dataOf(node).postgres.start(as, startMsMax)
+  } finally {
+    node.memory.inspectedAtMs = null
+  }
 }
 
 /** Decisions that end the right to write here whatever it takes. */
@@ -192,8 +198,9 @@ export async function stopPostgres(
     if (!guard.isAlive()) await guard.ensure()
   })
   resetPrimaryMemory(node)
-  await observe(node)
-  memory.directory = await postgres.inspect()
+  // Who takes over waits for what comes next; the directory is looked at when there is time.
+  memory.inspectedAtMs = null
+  await observeServer(node)
   if (!isFence || !wasPrimary) return
   count(node, 'fences')
   chronicle.say({
