@@ -1,7 +1,7 @@
 // L2xx: whether two balancers agree about the address that they share.
 
 import { perInstance, perInstancePair } from '../../frames.ts'
-import type { VrrpInstance } from '../../parse-keepalived.ts'
+import type { Count, VrrpInstance } from '../../parse-keepalived.ts'
 import { type Fault, type Rule, faultAt } from '../../rule.ts'
 import { isOpen } from '../../source-text.ts'
 import { type VrrpPair } from '../../vrrp-pair.ts'
@@ -27,12 +27,14 @@ export const keepalivedAgreementRules: readonly Rule[] = [
     title: 'both balancers have one priority',
     why: 'Who holds the address is left to chance: to the higher IP address, or who came first.',
     fix: 'priority 110 on one balancer, priority 100 on the other',
-    check: perInstancePair(({ first, second }) => {
-      const [left, right] = [first.instance.priority, second.instance.priority]
-      if (right.value === null || left.value !== right.value) return []
-      const message = `instance ${second.instance.name} has priority ${right.value}, as in ${first.file.file}`
-      return [faultAt(right.place, message, { priority: right.value, other: first.file.file })]
-    }),
+    check: perCompared(
+      ({ priority }) => priority,
+      (one, other) => one === other,
+      ({ second, one, first }) => ({
+        message: `instance ${second.instance.name} has priority ${one}, as in ${first.file.file}`,
+        facts: { priority: one, other: first.file.file },
+      }),
+    ),
   },
   {
     id: 'L207',
@@ -40,16 +42,16 @@ export const keepalivedAgreementRules: readonly Rule[] = [
     title: 'the two balancers have different router ids',
     why: 'They do not listen to each other, so both hold the address at the same time.',
     fix: 'virtual_router_id 51, the same on both',
-    check: perInstancePair(({ first, second }) => {
-      const [left, right] = [first.instance.routerId, second.instance.routerId]
-      const [routerId, otherRouterId] = [right?.value ?? null, left?.value ?? null]
-      if (right === null || routerId === null || otherRouterId === null) return []
-      if (routerId === otherRouterId) return []
-      const message =
-        `instance ${second.instance.name} has virtual_router_id ${routerId}, ` +
-        `${first.file.file} has ${otherRouterId}`
-      return [faultAt(right.place, message, { routerId, otherRouterId })]
-    }),
+    check: perCompared(
+      ({ routerId }) => routerId,
+      (one, other) => one !== other,
+      ({ second, one, first, other }) => ({
+        message:
+          `instance ${second.instance.name} has virtual_router_id ${one}, ` +
+          `${first.file.file} has ${other}`,
+        facts: { routerId: one, otherRouterId: other },
+      }),
+    ),
   },
   {
     id: 'L209',
@@ -77,16 +79,17 @@ export const keepalivedAgreementRules: readonly Rule[] = [
     title: 'the two balancers announce at different intervals',
     why: 'VRRP version 2 drops what comes at another interval, so both hold the address.',
     fix: 'advert_int 1, the same on both',
-    check: perInstancePair(({ first, second }) => {
-      const [left, right] = [first.instance.advertS, second.instance.advertS]
-      const [advertS, otherAdvertS] = [right.value, left.value]
-      if (advertS === null || otherAdvertS === null || advertS === otherAdvertS) return []
-      if (second.instance.version === 3) return []
-      const message =
-        `instance ${second.instance.name} has advert_int ${advertS}, ` +
-        `${first.file.file} has ${otherAdvertS}`
-      return [faultAt(right.place, message, { advertS, otherAdvertS })]
-    }),
+    check: perCompared(
+      // Version 3 takes the interval from the packet.
+      ({ advertS, version }) => (version === 3 ? null : advertS),
+      (one, other) => one !== other,
+      ({ second, one, first, other }) => ({
+        message:
+          `instance ${second.instance.name} has advert_int ${one}, ` +
+          `${first.file.file} has ${other}`,
+        facts: { advertS: one, otherAdvertS: other },
+      }),
+    ),
   },
   {
     id: 'L212',
@@ -138,6 +141,28 @@ export const keepalivedAgreementRules: readonly Rule[] = [
     }),
   },
 ]
+
+type Compared = VrrpPair & { readonly one: number; readonly other: number }
+
+/**
+ * What two balancers say about one thing, where both say something.
+ * @param settingOf what is compared; null where there is nothing to compare
+ * @param isFault whether the two values do not go together; `one` is that of the second balancer
+ * @param tell the finding, which stands at the second balancer
+ */
+function perCompared(
+  settingOf: (instance: VrrpInstance) => Count | null,
+  isFault: (one: number, other: number) => boolean,
+  tell: (compared: Compared) => Pick<Fault, 'message' | 'facts'>,
+): Rule['check'] {
+  return perInstancePair(({ first, second }) => {
+    const setting = settingOf(second.instance)
+    const [one, other] = [setting?.value ?? null, settingOf(first.instance)?.value ?? null]
+    if (setting === null || one === null || other === null || !isFault(one, other)) return []
+    const { message, facts } = tell({ first, second, one, other })
+    return [faultAt(setting.place, message, facts)]
+  })
+}
 
 function ownUnicastFaults(instance: VrrpInstance): readonly Fault[] {
   const { name, unicastSource, unicastPeers } = instance
