@@ -41,7 +41,7 @@ import { systemRandom } from './adapters/system/random.ts'
 import type { AgentOptions, RenderedBalancer, RenderOptions } from './cli/context.ts'
 import { loadSpec } from './config/load.ts'
 import type { LoadedSpec } from './config/load.ts'
-import { serverConnectionsMax } from './config/connections.ts'
+import { serverConnections } from './config/connections.ts'
 import { isLoopback } from './config/ports.ts'
 import { readSecrets } from './config/secrets.ts'
 import type { Secrets } from './config/secrets.ts'
@@ -438,7 +438,7 @@ export async function renderBalancer(options: RenderOptions): Promise<RenderedBa
 function haproxyLimits(spec: ClusterSpec) {
   return {
     connectionsMax: spec.balancer.connectionsMax,
-    serverConnectionsMax: serverConnectionsMax(spec),
+    serverConnections: serverConnections(spec),
     readLagMaxMb: spec.balancer.readLagMaxMb,
   }
 }

@@ -1,6 +1,7 @@
 // What must hold between several settings: unique names and ports, roles that fit, counts that can be
 // met. The checks of names and ports also run on a spec with other mistakes, so that one run shows all.
 
+import { maxConnectionsMin, maxConnectionsOf } from './connections.ts'
 import type { SpecDocument } from './document.ts'
 import { isLoopback, machineOf } from './ports.ts'
 import { problemAt } from './problems.ts'
@@ -276,6 +277,15 @@ function vipRules(spec: ClusterSpec): readonly Finding[] {
 
 function postgresRules(spec: ClusterSpec): readonly Finding[] {
   const findings: Finding[] = []
+  if (
+    spec.nodes.some(({ role }) => role === 'balancer') &&
+    maxConnectionsOf(spec) < maxConnectionsMin(spec)
+  ) {
+    findings.push([
+      ['postgres', 'parameters', 'max_connections'],
+      `postgres.parameters.max_connections is ${String(maxConnectionsOf(spec))}, which leaves no connection to the balancers: make it at least ${String(maxConnectionsMin(spec))}`,
+    ])
+  }
   for (const name of Object.keys(spec.postgres.parameters)) {
     if (!ownedParameters.includes(name)) continue
     findings.push([

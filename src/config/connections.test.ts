@@ -1,15 +1,60 @@
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { serverConnectionsMax } from './connections.ts'
-import { specSchema } from './schema.ts'
+import { maxConnectionsMin, maxConnectionsOf, serverConnections } from './connections.ts'
+import { parseSpec, SpecInvalidError } from './load.ts'
+import { type ClusterSpec, specSchema } from './schema.ts'
+
+function specOf(parameters: object, dataNodeCount = 3, balancerCount = 1): ClusterSpec {
+  const nodesOf = (role: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({ name: `${role}-${String(index)}`, role }))
+  const nodes = [...nodesOf('data', dataNodeCount), ...nodesOf('balancer', balancerCount)]
+  return specSchema.parse({ nodes, postgres: { parameters } })
+}
 
 it.each([
-  [{}, 90],
-  [{ max_connections: 200 }, 190],
-  [{ max_connections: '200' }, 190],
-  [{ max_connections: 200, reserved_connections: 5 }, 185],
-  [{ max_connections: 12 }, 2],
-  [{ max_connections: 5 }, 1],
-  [{ max_connections: 'many' }, 90],
-])('connections: %j → %i for a balancer', (parameters, expected) => {
-  expect(serverConnectionsMax(specSchema.parse({ postgres: { parameters } }))).toBe(expected)
+  [{}, 1, [62, 82, 20]],
+  [{}, 2, [31, 41, 10]],
+  [{ max_connections: 200 }, 1, [137, 182, 45]],
+  [{ max_connections: '200' }, 2, [69, 91, 22]],
+  [{ max_connections: 200, reserved_connections: 5 }, 1, [133, 177, 44]],
+  [{ max_connections: 20 }, 1, [1, 2, 1]],
+  [{ max_connections: 'many' }, 1, [62, 82, 20]],
+])('connections: %j, %i balancers → writes, reads, fallback %j', (parameters, count, expected) => {
+  const { writeMax, readMax, fallbackMax } = serverConnections(specOf(parameters, 3, count))
+  expect([writeMax, readMax, fallbackMax]).toEqual(expected)
+})
+
+it('connections: any spec that is accepted → all balancers leave the reserve to others', () => {
+  const counts = fc.record({
+    dataNodeCount: fc.integer({ min: 1, max: 7 }),
+    balancerCount: fc.integer({ min: 1, max: 5 }),
+    reserved: fc.integer({ min: 0, max: 50 }),
+    spare: fc.integer({ min: 0, max: 3000 }),
+  })
+  fc.assert(
+    fc.property(counts, ({ dataNodeCount, balancerCount, reserved, spare }) => {
+      const parameters = { reserved_connections: reserved, max_connections: 1 }
+      const min = maxConnectionsMin(specOf(parameters, dataNodeCount, balancerCount))
+      const spec = specOf(
+        { ...parameters, max_connections: min + spare },
+        dataNodeCount,
+        balancerCount,
+      )
+      const { writeMax, readMax, fallbackMax } = serverConnections(spec)
+      const superusersAndAgents = 6 + 6 + (dataNodeCount - 1)
+      const free = maxConnectionsOf(spec) - reserved - superusersAndAgents
+      expect(Math.min(writeMax, readMax, fallbackMax)).toBeGreaterThanOrEqual(1)
+      expect(balancerCount * (writeMax + fallbackMax)).toBeLessThan(free)
+      expect(balancerCount * readMax).toBeLessThan(free)
+      // Nothing is given away, either.
+      expect(balancerCount * (writeMax + fallbackMax + 1)).toBeGreaterThan(free - 4)
+    }),
+  )
+})
+
+it('connections: too few for the balancers → refused, with the least that is enough', () => {
+  const text = (count: number) =>
+    `postgres: { parameters: { max_connections: ${String(count)} } }\n`
+  expect(() => parseSpec(text(20), 'c.yaml')).not.toThrow()
+  expect(() => parseSpec(text(19), 'c.yaml')).toThrow(SpecInvalidError)
 })

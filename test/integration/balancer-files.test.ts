@@ -11,7 +11,7 @@ import { stringify } from 'yaml'
 import { renderCheckScript } from '../../src/adapters/keepalived/check-script.ts'
 import { renderConfig as renderKeepalived } from '../../src/adapters/keepalived/render.ts'
 import { renderConfig as renderHaproxy } from '../../src/adapters/haproxy/render.ts'
-import { serverConnectionsMax } from '../../src/config/connections.ts'
+import { serverConnections } from '../../src/config/connections.ts'
 import { parseSpec } from '../../src/config/load.ts'
 import type { LoadedSpec } from '../../src/config/load.ts'
 import { balancersOf } from '../../src/core/cluster-layout.ts'
@@ -59,7 +59,7 @@ const specs = fc
     advertMs: fc.option(fc.integer({ min: 10, max: 1000 }).map((value) => value * 10)),
     connectionsMax: fc.integer({ min: 10, max: 100_000 }),
     readLagMaxMb: fc.option(fc.integer({ min: 1, max: 1_048_576 })),
-    maxConnections: fc.option(fc.integer({ min: 10, max: 5000 })),
+    maxConnections: fc.option(fc.integer({ min: 40, max: 5000 })),
     password: fc.stringMatching(/^[A-Za-z0-9_-]{32}$/),
     hasAgent: fc.boolean(),
   })
@@ -130,7 +130,7 @@ describe.skipIf(hindrance !== null)('balancer files', () => {
       stateFile: drawn.hasAgent ? stateFile : null,
       bindHost: null,
       connectionsMax: spec.balancer.connectionsMax,
-      serverConnectionsMax: serverConnectionsMax(spec),
+      serverConnections: serverConnections(spec),
       readLagMaxMb: spec.balancer.readLagMaxMb,
       stats: { bindHost: null, password: drawn.password },
       runAs: drawn.hasAgent ? null : { user: 'nobody', group: 'nogroup' },

@@ -126,7 +126,7 @@ function optionsFor(changes: Partial<HaproxyOptions> = {}): HaproxyOptions {
     layout,
     bindHost: '127.0.0.1',
     connectionsMax: 100,
-    serverConnectionsMax: 50,
+    serverConnections: { writeMax: 50, readMax: 50, fallbackMax: 13 },
     readLagMaxMb: 64,
     stats: { bindHost: '127.0.0.1', password: 'a-generated_0ne' },
     runAs: null,
@@ -513,7 +513,7 @@ describe('haproxy: what it tells', () => {
 
   it('more sessions than PostgreSQL takes → they wait, and get in when one ends', async () => {
     nodes[0].isPrimary = true
-    await startProxy({ serverConnectionsMax: 2 })
+    await startProxy({ serverConnections: { writeMax: 2, readMax: 2, fallbackMax: 1 } })
     await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
     const [first] = [await open('write'), await open('write')]
     const third = open('write')

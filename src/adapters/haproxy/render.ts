@@ -18,8 +18,13 @@ export type HaproxySettings = {
   readonly bindHost: string | null
   /** Connections per endpoint. */
   readonly connectionsMax: number
-  /** Connections per server; what is beyond waits for a free one. */
-  readonly serverConnectionsMax: number
+  /** Connections to each PostgreSQL; what is beyond waits for a free one. */
+  readonly serverConnections: {
+    readonly writeMax: number
+    readonly readMax: number
+    /** Reads that lead to the primary, besides its writes. */
+    readonly fallbackMax: number
+  }
   /** A standby further behind gets no new reads; null: no limit. */
   readonly readLagMaxMb: number | null
   /** Null: no statistics. */
@@ -42,8 +47,6 @@ export const readProxy = 'read'
 
 /** Statistics, metrics and the health frontend need some connections besides the clients'. */
 const spareConnectionCount = 100
-/** Reads that lead to the primary must leave its connections to the writes. */
-const fallbackPart = 4
 
 /**
  * The whole file.
@@ -163,7 +166,9 @@ function renderWrite(
     '  option httpchk OPTIONS /primary',
     '  http-check expect status 200',
     renderDefaultServer(timing.writeCheckMs, timing.writeFall),
-    ...dataNodesOf(layout).map((node, index) => renderCheckedServer(node, index, settings)),
+    ...dataNodesOf(layout).map((node, index) =>
+      renderCheckedServer(node, index, settings.serverConnections.writeMax),
+    ),
   ]
 }
 
@@ -195,12 +200,14 @@ function renderRead(
     `  option httpchk OPTIONS /replica${lagLimit(settings)}`,
     '  http-check expect status 200',
     renderDefaultServer(timing.readCheckMs, timing.readFall),
-    ...nodes.map((node, index) => renderCheckedServer(node, index, settings)),
-    '  # Without any standby, reads go where writes go.',
+    ...nodes.map((node, index) =>
+      renderCheckedServer(node, index, settings.serverConnections.readMax),
+    ),
+    '  # Without any standby, reads go where writes go. What both may open is one sum.',
     ...nodes.map(
       (node, index) =>
         `  server ${node.name}-primary ${addressOf(node)} id ${String(nodes.length + index + 1)}` +
-        ` maxconn ${String(Math.ceil(settings.serverConnectionsMax / fallbackPart))}` +
+        ` maxconn ${String(settings.serverConnections.fallbackMax)}` +
         ` track ${writeProxy}/${node.name} backup`,
     ),
   ]
@@ -218,9 +225,9 @@ function renderDefaultServer(checkMs: number, fall: number): string {
   )
 }
 
-function renderCheckedServer(node: NodeLayout, index: number, settings: HaproxySettings): string {
+function renderCheckedServer(node: NodeLayout, index: number, connectionsMax: number): string {
   const check = `check port ${String(node.apiPort)}`
-  const limit = `maxconn ${String(settings.serverConnectionsMax)}`
+  const limit = `maxconn ${String(connectionsMax)}`
   return `  server ${node.name} ${addressOf(node)} id ${String(index + 1)} ${limit} ${check}`
 }
 

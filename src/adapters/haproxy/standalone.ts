@@ -13,7 +13,7 @@ import type { HaproxySettings } from './render.ts'
 /** What the host and the spec say; the rest follows from the package. */
 export type StandaloneSettings = Pick<
   HaproxySettings,
-  'connectionsMax' | 'serverConnectionsMax' | 'readLagMaxMb' | 'stats'
+  'connectionsMax' | 'serverConnections' | 'readLagMaxMb' | 'stats'
 >
 
 /** The whole configuration. @throws RangeError when the layout has no endpoints */
