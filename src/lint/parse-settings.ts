@@ -9,6 +9,8 @@ export const wantedSettings = [
   'fsync',
   'full_page_writes',
   'max_connections',
+  'reserved_connections',
+  'superuser_reserved_connections',
   'synchronous_commit',
 ] as const
 
@@ -25,7 +27,7 @@ export type FoundSetting = {
  * as a variable, with something before the name or behind it.
  */
 const assignment = new RegExp(
-  String.raw`(?<![A-Za-z])(["']?)(?:[A-Z]+_)?(${wantedSettings.join('|')})(?:_MODE)?["']?` +
+  String.raw`(?<![A-Za-z])(["']?)(?:(?!superuser_reserved)[A-Z]+_)?(${wantedSettings.join('|')})(?:_MODE)?["']?` +
     String.raw`(?:\s*[=:]\s*|\s+to\s+|\s+(?=["']))(.*)$`,
   'i',
 )

@@ -1,5 +1,6 @@
 // L1xx: how long HAProxy waits, and how many clients it takes.
 
+import { limitsFix, limitsFixOf, writtenLimits } from '../../connection-limits.ts'
 import { perHaproxyFile, perTcpProxy, toldOnce } from '../../frames.ts'
 import { type HaproxyProxy, parseHaproxyTimeMs, settingOf } from '../../parse-haproxy.ts'
 import { type Fault, type Rule, faultAt, listed } from '../../rule.ts'
@@ -46,22 +47,16 @@ export const haproxyLimitRules: readonly Rule[] = [
     severity: 'warning',
     title: 'the limit of the whole program is below those of its proxies',
     why: 'When all are busy HAProxy takes no further connection at all, also none for statistics.',
-    fix: 'global maxconn of at least the sum of all maxconn, and 100 more',
-    check: perHaproxyFile(({ global, proxies }) => {
-      const limit = global.findLast(({ words }) => words[0] === 'maxconn')
+    fix: limitsFix,
+    check: perHaproxyFile((file, deployment) => {
+      const limit = file.global.findLast(({ words }) => words[0] === 'maxconn')
       const limitCount = parseCount(limit?.words[1])
-      // A limit of `defaults` is a ceiling for whoever follows: nobody means it once for each.
-      const written = new Set(
-        proxies
-          .filter(({ kind }) => kind !== 'backend')
-          .flatMap((proxy) => settingOf(proxy, 'maxconn') ?? []),
-      )
-      const sum = [...written]
-        .map(({ words }) => parseCount(words[1]) ?? 0)
-        .reduce((left, right) => left + right, 0)
+      const sum = writtenLimits(file).reduce((left, right) => left + right, 0)
       if (limit === undefined || limitCount === null || limitCount >= sum) return []
       const message = `global maxconn ${limitCount} is below the ${sum} of all proxies together`
-      return [faultAt(limit.place, message, { limit: limitCount, sum })]
+      return [
+        faultAt(limit.place, message, { limit: limitCount, sum }, limitsFixOf(deployment, file)),
+      ]
     }),
   },
 ]
