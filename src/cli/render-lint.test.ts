@@ -5,7 +5,8 @@ import { columnsOf, plainStyle } from './style.ts'
 
 function finding(file: string, line: number, rule: string, message: string): Finding {
   const texts = { why: 'Because it hurts those who wait for it.', fix: 'write it in another way' }
-  return { rule, severity: 'warning', file, line, message, facts: {}, ...texts }
+  const place = { file, line }
+  return { rule, severity: 'warning', ...place, message, facts: {}, ...texts, places: [place] }
 }
 
 test('by file; neighbours of one rule share reason and remedy', () => {
@@ -25,6 +26,23 @@ test('by file; neighbours of one rule share reason and remedy', () => {
     '1  warning  L101  spreads',
     '   why: Because it hurts those who wait for it.',
     '   fix: write it in another way',
+    '',
+  ])
+})
+
+test('a finding of two balancers names both places; lines to copy stay whole', () => {
+  const both = {
+    ...finding('lb1/haproxy.cfg', 9, 'L101', 'spreads'),
+    places: ['lb1', 'lb2'].map((folder) => ({ file: `${folder}/haproxy.cfg`, line: 9 })),
+    snippet: ['option tcp-check', `tcp-check send-binary ${'00'.repeat(60)}`],
+  }
+  expect(renderFindings([both], 100, plainStyle)).toEqual([
+    'lb1/haproxy.cfg',
+    '9  warning  L101  spreads (also lb2/haproxy.cfg:9)',
+    '   why: Because it hurts those who wait for it.',
+    '   fix: write it in another way',
+    '        option tcp-check',
+    `        tcp-check send-binary ${'00'.repeat(60)}`,
     '',
   ])
 })

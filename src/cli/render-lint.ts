@@ -41,11 +41,15 @@ function byFile(findings: readonly Finding[]): ReadonlyMap<string, readonly Find
 
 /** Reason and remedy of neighbours that break one rule stand below the last of them. */
 function isToldBelow(finding: Finding, next: Finding | undefined): boolean {
-  return next?.rule === finding.rule && next.fix === finding.fix
+  return (
+    next?.rule === finding.rule &&
+    next.fix === finding.fix &&
+    next.snippet?.join('\n') === finding.snippet?.join('\n')
+  )
 }
 
 function renderHead(
-  { line, severity, rule, message }: Finding,
+  { line, severity, rule, message, places }: Finding,
   lineWidth: number,
   width: number,
   style: Style,
@@ -55,14 +59,16 @@ function renderHead(
   const blanks = ' '.repeat(severityWidth - severity.length)
   // Wrapping takes runs of blanks for one, so what stands in columns is put before it.
   const indent = ' '.repeat(lineWidth + severityWidth + 10)
-  const [first = '', ...more] = wrap(oneLine(message), width - indent.length)
+  const others = places.slice(1).map((place) => `${place.file}:${String(place.line)}`)
+  const also = others.length === 0 ? '' : ` (also ${others.join(', ')})`
+  const [first = '', ...more] = wrap(oneLine(`${message}${also}`), width - indent.length)
   return [`${head}${blanks}  ${rule}  ${first}`, ...more.map((text) => indent + text)]
 }
 
 const severityWidth = 'warning'.length
 
 function renderAdvice(
-  { why, fix }: Finding,
+  { why, fix, snippet = [] }: Finding,
   lineWidth: number,
   width: number,
   style: Style,
@@ -72,7 +78,9 @@ function renderAdvice(
     const [first = '', ...more] = wrap(oneLine(text), width - indent.length - 5)
     return [`${indent}${style.dim(label)} ${first}`, ...more.map((line) => `${indent}     ${line}`)]
   }
-  return [...hang('why:', why), ...hang('fix:', fix)]
+  // Lines to be copied are not wrapped.
+  const lines = snippet.map((text) => `${indent}     ${oneLine(text)}`)
+  return [...hang('why:', why), ...hang('fix:', fix), ...lines]
 }
 
 /** The closing sentence: `3 errors, 5 warnings, 1 info in 6 files`. */

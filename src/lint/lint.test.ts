@@ -23,7 +23,8 @@ function lintFolder(folder: string): readonly Finding[] {
 test('the deployment of today: every fault', async () => {
   const findings = lintFolder('testdata/reference')
   const lines = findings.map(
-    ({ file, line, severity, rule, message }) => `${file}:${line} ${severity} ${rule} ${message}\n`,
+    ({ places, severity, rule, message }) =>
+      `${places.map(({ file, line }) => `${file}:${line}`).join(' ')} ${severity} ${rule} ${message}\n`,
   )
   await expect(lines.join('')).toMatchFileSnapshot('testdata/reference.txt')
 })
@@ -46,7 +47,8 @@ test.each([
   ['no fencing', 'L311', 'docker-compose.yml'],
 ])('the deployment of today has %s', (_title, rule, file) => {
   const findings = lintFolder('testdata/reference')
-  expect(findings.filter((one) => one.rule === rule).map((one) => one.file)).toContain(file)
+  const places = findings.filter((one) => one.rule === rule).flatMap((one) => one.places)
+  expect(places.map((one) => one.file)).toContain(file)
 })
 
 describe('what pgherd renders', () => {

@@ -3,11 +3,14 @@
 import type { Deployment } from './deployment.ts'
 import { type Facts, type Rule, type Severity } from './rule.ts'
 import { rules } from './rules.ts'
+import type { Place } from './source-text.ts'
 import { type Steps, stepByStep } from './steps.ts'
+import { toldTogether } from './told-together.ts'
 
 export type Finding = {
   readonly rule: string
   readonly severity: Severity
+  /** The first of `places`. */
   readonly file: string
   /** Counted from 1. */
   readonly line: number
@@ -15,12 +18,17 @@ export type Finding = {
   readonly why: string
   readonly fix: string
   readonly facts: Facts
+  /** Everywhere where it is so, in files of one name; at least one. */
+  readonly places: readonly Place[]
+  /** Lines to write, where one line is too little. */
+  readonly snippet?: readonly string[]
 }
 
 export type Counts = Readonly<Record<Severity, number>>
 
 /**
- * Every finding of `chosen`, by file, line and rule; one rule in each step. Never throws, whatever the
+ * Every finding of `chosen`, by its first file, line and rule; one rule in each step. What two balancers
+ * have in common is one finding. Never throws, whatever the
  * files hold.
  * @param chosen the rules to apply
  */
@@ -29,7 +37,7 @@ export function* lint(
   chosen: readonly Rule[] = rules,
 ): Steps<readonly Finding[]> {
   const findings = yield* stepByStep(chosen, (rule) =>
-    rule.check(deployment).map(({ place, message, fix, facts }) => ({
+    rule.check(deployment).map(({ place, message, fix, facts, snippet }): Finding => ({
       rule: rule.id,
       severity: rule.severity,
       file: place.file,
@@ -38,9 +46,11 @@ export function* lint(
       why: rule.why,
       fix: fix ?? rule.fix,
       facts,
+      places: [{ file: place.file, line: place.line }],
+      ...(snippet === undefined ? {} : { snippet }),
     })),
   )
-  return findings
+  const sorted = findings
     .flat()
     .sort(
       (left, right) =>
@@ -49,6 +59,9 @@ export function* lint(
         compare(left.rule, right.rule) ||
         compare(left.message, right.message),
     )
+  return toldTogether(sorted, ({ rule, message, fix, facts }) =>
+    JSON.stringify([rule, message, fix, facts]),
+  )
 }
 
 function compare(left: string, right: string): number {

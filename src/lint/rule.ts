@@ -19,6 +19,8 @@ export type Fault = {
   readonly facts: Facts
   /** A line to write that fits this place better than the rule's own. */
   readonly fix?: string
+  /** Lines to write, where one is too little. */
+  readonly snippet?: readonly string[]
 }
 
 export type Rule = {

@@ -43,7 +43,7 @@ export function lintTexts(files: Files): readonly Finding[] {
 export function placesOf(rule: string, files: Files): readonly string[] {
   return lintTexts(files)
     .filter((finding) => finding.rule === rule)
-    .map(({ file, line }) => `${file}:${line}`)
+    .flatMap(({ places }) => places.map(({ file, line }) => `${file}:${line}`))
 }
 
 /** One test for each example, and one that fails when a rule has none. */

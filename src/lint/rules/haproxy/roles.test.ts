@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   type RuleExamples,
   describeRules,
+  lintTexts,
   placesOf,
 } from '../../../../test/support/lint-examples.ts'
 import { proxy, named, servers, roleCheck, cut } from '../../../../test/support/lint-haproxy.ts'
@@ -74,5 +75,30 @@ describe('role checks', () => {
     const text =
       'listen redis\n  mode tcp\n  bind *:6379\n  server a 10.0.0.1:6379\n  server b 10.0.0.2:6379\n'
     expect(placesOf('L102', { 'haproxy.cfg': text })).toEqual([])
+  })
+})
+
+const startup =
+  '0000002b000300007573657200726f6c655f636865636b00646174616261736500706f7374677265730000'
+
+describe('L101 in front of containers with repmgr', () => {
+  const compose = (image: string) => ({
+    'compose.yml': `services:\n  pg-0: {image: ${image}}\n  pg-1: {image: ${image}}\n`,
+  })
+  const findingOf = (image: string) =>
+    lintTexts({ ...compose(image), ...proxy(...servers) }).find(({ rule }) => rule === 'L101')
+  test('the finding carries a check, and with it the fault is gone', () => {
+    const snippet = findingOf('bitnami/postgresql-repmgr:16')?.snippet ?? []
+    const sql = snippet.findIndex((line) => line.startsWith('# pg_hba.conf'))
+    const mended = proxy(...snippet.slice(0, sql), ...servers)
+    const found = lintTexts({ ...compose('bitnami/postgresql-repmgr:16'), ...mended })
+    expect(found.map(({ rule }) => rule)).not.toContain('L101')
+    expect(found.map(({ rule }) => rule)).not.toContain('L103')
+    // As a real HAProxy sent it to a real primary and standby.
+    expect(snippet).toContain(`tcp-check send-binary ${startup}5800000004`)
+    expect(snippet).toContain('tcp-check expect binary 696e5f686f745f7374616e646279006f666600')
+  })
+  test.each(['bitnami/postgresql-repmgr:13.9', 'postgres:16'])('%s → none', (image) => {
+    expect(findingOf(image)?.snippet).toBeUndefined()
   })
 })

@@ -10,10 +10,14 @@ import {
   isChecked,
   isInUse,
 } from '../../postgres-proxy.ts'
+import { roleCheckSnippet } from '../../role-check.ts'
 import { type Rule, faultAt, listed } from '../../rule.ts'
 
 const roleCheckFix =
   'option httpchk OPTIONS /primary, with http-check expect status 200 and `check port` of what tells roles'
+
+const snippetFix =
+  'a check that asks PostgreSQL itself for its role, as below; HAProxy needs no other program for it'
 
 export const haproxyRoleRules: readonly Rule[] = [
   {
@@ -22,19 +26,19 @@ export const haproxyRoleRules: readonly Rule[] = [
     title: 'writes go to every server that is up, not to the primary',
     why: 'A standby is up as well, so writes are sent to it and fail, or land on two primaries.',
     fix: roleCheckFix,
-    check: perWriteProxy((proxy) => {
+    check: perWriteProxy((proxy, deployment) => {
       const { name, back } = proxy
       const servers = proxy.servers.filter(isInUse)
       if (servers.length < 2 || !servers.some(isChecked) || asksRole(proxy)) return []
       const method = checkMethodOf(back)
       const how = method === null ? 'a plain check' : `option ${method.words[1] ?? ''}`
-      return [
-        faultAt(
-          method !== null && back.own.includes(method) ? method.place : back.place,
-          `${name} sends writes to ${listed(namesIn(servers))} by ${how}, which a standby passes too`,
-          { proxy: name, servers: namesIn(servers) },
-        ),
-      ]
+      const place = method !== null && back.own.includes(method) ? method.place : back.place
+      const message = `${name} sends writes to ${listed(namesIn(servers))} by ${how}, which a standby passes too`
+      const facts = { proxy: name, servers: namesIn(servers) }
+      const snippet = roleCheckSnippet(deployment, proxy)
+      return snippet === null
+        ? [faultAt(place, message, facts)]
+        : [{ ...faultAt(place, message, facts, snippetFix), snippet }]
     }),
   },
   {
