@@ -52,7 +52,7 @@ const seenProcesses: readonly NodeProcesses[] = testLayout.nodes.map(({ name }) 
   agentPid: 1,
   restartCount: 0,
   detail: null,
-  processes: [],
+  processes: [{ pid: 1, name: 'node', isAgent: true, isFrozen: false, residentBytes: 0 }],
 }))
 
 function unknownCluster(): never {

@@ -46,7 +46,7 @@ describe('nodes that nobody waits for', () => {
 
   test('the primary is among them and its lease has not run out → wait for the next one', () => {
     const status = statusWith({ 'pg-0': off })
-    expect(status.reasons.map(({ code }) => code)).toContain('primary-silent')
+    expect(status.reasons.map(({ code }) => code)).toContain('primary-gone')
     expect(isHealthyBut(status, absent)).toBe(false)
   })
 })

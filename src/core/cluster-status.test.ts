@@ -130,6 +130,15 @@ describe('who is primary', () => {
     expect(nodeOf(status, 'pg-0')?.role).toBe('standby')
   })
 
+  test('a holder of which no process is left does not count, although its lease runs', () => {
+    const status = merge({ 'pg-0': { silence: 'refused', process: 'stopped' } })
+    expect(status.verdict).toBe('no-primary')
+    expect(status.summary).toContain(
+      'No primary: pg-0 was primary and none of its processes is left; its lease runs out in ',
+    )
+    expect(status.reasons[0]).toMatchObject({ code: 'primary-gone', node: 'pg-0' })
+  })
+
   test('a released lease makes nobody primary', () => {
     const released = (name: string) =>
       healthyView(name, { lease: { ...healthyView(name).lease!, state: 'released' } })

@@ -47,6 +47,8 @@ export type OperationView = {
 
 /** What the runtime knows about a node's agent process; null where it cannot know. */
 export type AgentProcess = {
+  /** False: no process of the node is left, of PostgreSQL neither. */
+  readonly isAnythingLeft: boolean
   readonly state: 'running' | 'frozen' | 'restarting' | 'stopped' | 'failed'
   /** With `failed` and `restarting`: the agent's last words. */
   readonly detail: string | null
@@ -140,7 +142,7 @@ export function mergeStatus(
     one.kind === 'answered' ? [one.view] : [],
   )
   const lease = newestLease(views)
-  const primary = primaryOf(views, lease)
+  const primary = primaryOf(views, lease, observations)
   const sync = newestSync(views)
   const nodes = numberedNodes(layout).map(({ id, node }) =>
     nodeStatus({ id, node, observation: observations.get(node.name), primary, lease, sync }, views),
@@ -229,14 +231,24 @@ type Primary = {
 
 /**
  * Who is primary. An agent that says so is believed only when nobody knows of a newer lease; a holder
- * that does not answer counts as long as somebody sees its lease serving and not yet run out.
+ * that does not answer counts as long as somebody sees its lease serving and not yet run out, unless
+ * its processes can be seen to be gone.
  */
-function primaryOf(views: readonly AgentView[], lease: LeaseView | null): Primary {
+function primaryOf(
+  views: readonly AgentView[],
+  lease: LeaseView | null,
+  observations: ReadonlyMap<NodeName, NodeObservation>,
+): Primary {
   const holder = views.find((view) => view.node === lease?.holder)
   if (lease === null) return { node: null, isOpen: false, view: null }
   if (holder === undefined) {
     const isPresumed = lease.state === 'serving' && lease.remainingMs > 0
-    return { node: isPresumed ? lease.holder : null, isOpen: isPresumed, view: null }
+    const isGone = observations.get(lease.holder)?.process?.isAnythingLeft === false
+    return {
+      node: isPresumed ? lease.holder : null,
+      isOpen: isPresumed && !isGone,
+      view: null,
+    }
   }
   const isHolder = holder.report.isPrimary && holder.report.epoch === lease.epoch
   if (!isHolder || lease.state === 'released') return { node: null, isOpen: false, view: null }

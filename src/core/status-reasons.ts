@@ -20,6 +20,7 @@ export type ReasonCode =
   | 'no-lease'
   | 'opening'
   | 'primary-silent'
+  | 'primary-gone'
   | 'store-unreachable'
   | 'store-votes'
   | 'paused'
@@ -135,6 +136,18 @@ function missingPrimary(facts: ReasonFacts): StatusReason[] {
         node: null,
         message: `nobody holds the lease${last}, so no node may take writes`,
         next: 'pgherd events',
+      },
+    ]
+  }
+  if (facts.observations.get(lease.holder)?.process?.isAnythingLeft === false) {
+    return [
+      {
+        code: 'primary-gone',
+        node: lease.holder,
+        message:
+          `${lease.holder} was primary and none of its processes is left; ` +
+          `its lease runs out in ${lease.remainingMs} ms`,
+        next: 'pgherd status --watch',
       },
     ]
   }
@@ -441,6 +454,7 @@ const subjects: Readonly<Record<ReasonCode, string>> = {
   'no-lease': 'no lease',
   opening: 'not open yet',
   'primary-silent': 'silent primary',
+  'primary-gone': 'dead primary',
   'store-unreachable': 'store',
   'store-votes': 'votes of the store',
   paused: 'automation paused',

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDiskProbe } from './disk-probe.ts'
-import { parseSharedMemory } from './shared-memory.ts'
+import { parseSharedMemory } from '../host/shared-memory.ts'
 import { trimServerLog, withServerLog } from './server-log.ts'
 
 let folder = ''
@@ -96,10 +96,14 @@ test('the shared memory files of a server, from its memory map', () => {
     '7f0000007000-7f0000008000 rw-s 00000000 00:19 12   /dev/shm/PostgreSQL.1000536288',
     '7f0000008000-7f0000108000 rw-s 00000000 00:19 13   /dev/shm/PostgreSQL.42',
     '7f0000108000-7f0000109000 rw-s 00000000 00:01 3    /SYSV0052e2c1 (deleted)',
+    '7f0000108000-7f0000109000 rw-s 00000000 00:01 4              /SYSVffffffff',
     '7f0000109000-7f000010a000 rw-s 00000000 00:19 14   /dev/shm/somebody.else',
   ].join('\n')
-  expect(parseSharedMemory(maps)).toEqual([
-    '/dev/shm/PostgreSQL.1000536288',
-    '/dev/shm/PostgreSQL.42',
-  ])
+  expect(parseSharedMemory(maps)).toEqual({
+    files: ['/dev/shm/PostgreSQL.1000536288', '/dev/shm/PostgreSQL.42'],
+    segments: [
+      { id: 3, key: 0x0052e2c1 },
+      { id: 4, key: -1 },
+    ],
+  })
 })

@@ -18,6 +18,7 @@ import { ServerProcess } from './server-process.ts'
 export type GuardOptions = {
   readonly dataDirectory: string
   readonly socketPath: string
+  readonly sharedMemoryRecord: string
   readonly killAfterMs: number
   readonly diskProbePeriodMs: number
   /** Without a server and without an agent for this long, the guard is not needed. */
@@ -54,6 +55,7 @@ export class Guard {
     this.#disk = createDiskProbe(options.dataDirectory, readMonotonicMs)
     this.#server = new ServerProcess({
       dataDirectory: options.dataDirectory,
+      sharedMemoryRecord: options.sharedMemoryRecord,
       killAfterMs: options.killAfterMs,
       onGone: (end) => {
         this.#onGone(end)

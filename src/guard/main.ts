@@ -4,6 +4,8 @@
 // postmaster and outlives the agent.
 
 import { rm, write, writeFileSync, writeSync } from 'node:fs'
+import path from 'node:path'
+import { sharedMemoryRecordName } from '../host/shared-memory.ts'
 import { Guard } from './guard.ts'
 
 const [
@@ -59,6 +61,7 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
 const guard = new Guard({
   dataDirectory,
   socketPath,
+  sharedMemoryRecord: path.join(path.dirname(pidFile), sharedMemoryRecordName),
   killAfterMs,
   diskProbePeriodMs,
   idleExitMs,

@@ -9,12 +9,20 @@ import {
   killDirectoryProcesses,
   resolveDataDirectory,
 } from '../host/process-table.ts'
+import {
+  findSharedMemory,
+  noSharedMemory,
+  recordSharedMemory,
+  removeFiles,
+} from '../host/shared-memory.ts'
+import type { SharedMemory } from '../host/shared-memory.ts'
 import type { ServerCommand, ServerEnd, ServerEndKind, ServerRole } from './protocol.ts'
 import { trimServerLog, withServerLog } from './server-log.ts'
-import { findSharedMemory, removeSharedMemory } from './shared-memory.ts'
 
 export type ServerProcessOptions = {
   readonly dataDirectory: string
+  /** Where to write what shared memory the server has, for when nobody is left to remove it. */
+  readonly sharedMemoryRecord: string
   /** From SIGQUIT to SIGKILL. */
   readonly killAfterMs: number
   /** No process of the data directory is left. */
@@ -30,7 +38,7 @@ type Running = {
   /** Why it will end, when we know; the first reason counts, but fencing overrides a slow stop. */
   ending: Extract<ServerEndKind, 'fenced' | 'stopped'> | null
   killTimer: NodeJS.Timeout | null
-  sharedMemory: ReadonlySet<string>
+  sharedMemory: SharedMemory
   memoryTimer: NodeJS.Timeout | null
 }
 
@@ -111,7 +119,7 @@ export class ServerProcess {
       directory,
       ending: null,
       killTimer: null,
-      sharedMemory: new Set(),
+      sharedMemory: noSharedMemory,
       memoryTimer: null,
     }
     this.#running = running
@@ -182,7 +190,7 @@ export class ServerProcess {
     }
     if (running.killTimer !== null) clearTimeout(running.killTimer)
     this.#running = null
-    removeSharedMemory(running.sharedMemory)
+    removeFiles(running.sharedMemory)
     const kind = running.ending ?? (signal === null ? 'exited' : 'killed')
     this.#options.onGone({ kind, exitCode, signal, orphanCount })
   }
@@ -192,13 +200,14 @@ export class ServerProcess {
    * it, and now and then afterwards, because a server that restarts after a crash makes it anew.
    */
   #noteSharedMemory(running: Running, searchesLeft = memorySearchesMax): void {
-    const isFoundBefore = running.sharedMemory.size > 0
-    findSharedMemory(running.pid, (files) => {
+    const isFoundBefore = running.sharedMemory.files.length > 0
+    findSharedMemory(running.pid, (found) => {
       // The number of one that was reaped may belong to another server by now.
       if (running.child.exitCode !== null || running.child.signalCode !== null) return
-      if (files.size > 0) running.sharedMemory = files
-      const isSearching = running.sharedMemory.size === 0 && searchesLeft > 0
-      const isSecondLook = running.sharedMemory.size > 0 && !isFoundBefore
+      if (found.files.length > 0) this.#remember(running, found)
+      const isFound = running.sharedMemory.files.length > 0
+      const isSearching = !isFound && searchesLeft > 0
+      const isSecondLook = isFound && !isFoundBefore
       const laterMs = isSecondLook ? memorySecondLookMs : memoryRefreshMs
       running.memoryTimer = setTimeout(
         () => {
@@ -207,6 +216,12 @@ export class ServerProcess {
         isSearching ? memorySearchMs : laterMs,
       )
     })
+  }
+
+  #remember(running: Running, found: SharedMemory): void {
+    const isNew = found.files.some((file) => !running.sharedMemory.files.includes(file))
+    running.sharedMemory = found
+    if (isNew) recordSharedMemory(this.#options.sharedMemoryRecord, found)
   }
 
   /** To be called now and then: keeps the log of a running server below its size. */

@@ -303,6 +303,29 @@ describe.skipIf(hindrance !== null)('keepalived: two balancers', () => {
     expect(readFileSync(path.join(directory, 'one', 'keepalived.conf'), 'utf8')).toBe(config)
   })
 
+  it('an agent that was killed before it told of a new configuration → the next one tells', async () => {
+    const configFile = path.join(directory, 'one', 'keepalived.conf')
+    const reloadCount = () =>
+      readFileSync(path.join(directory, 'one.log'), 'utf8').split('Reloading').length - 1
+    const configOf = async (advertMs: number): Promise<string> => {
+      const agent = startAgent('one', 'IPv4', advertMs)
+      await agent.send('fit')
+      await eventually('the address is here', () => isHere(agent))
+      signalProcess(insidePid(agent), 'SIGKILL')
+      return readFileSync(configFile, 'utf8')
+    }
+    const wanted = await configOf(300)
+    expect(await configOf(250)).not.toBe(wanted)
+    await eventually('the change was read', () => reloadCount() > 0)
+    const before = reloadCount()
+    const pids = keepalivedPids('one')
+    writeFileSync(configFile, wanted)
+    const next = startAgent('one', 'IPv4', 300)
+    await eventually('it is known to the next agent', () => isHere(next))
+    await eventually('the other configuration is read', () => reloadCount() > before)
+    expect(keepalivedPids('one')).toEqual(pids)
+  })
+
   it('an agent that was killed before it recorded its Keepalived → the next one finds it', async () => {
     const first = startAgent('one', 'IPv4', 250)
     await first.send('fit')

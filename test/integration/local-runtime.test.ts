@@ -13,6 +13,13 @@ import type { ClusterStatus } from '../../src/core/cluster-status.ts'
 import { asNodeName } from '../../src/core/names.ts'
 import { listeningPorts } from '../../src/host/listening-ports.ts'
 import { readProcess } from '../../src/host/process-info.ts'
+import {
+  parseRecord,
+  parseSharedMemory,
+  removeRecordedMemory,
+  sharedMemoryRecordName,
+} from '../../src/host/shared-memory.ts'
+import type { SharedMemory } from '../../src/host/shared-memory.ts'
 import { portsOfNode } from '../../src/runtimes/local/port-check.ts'
 import type { NodeProcesses, RuntimeCluster } from '../../src/runtimes/runtime.ts'
 import { createRuntime } from '../../src/wiring.ts'
@@ -75,6 +82,16 @@ async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
   } finally {
     await client.end()
   }
+}
+
+/** What the servers of the cluster use of the machine's shared memory. */
+async function sharedMemoryOfNodes(): Promise<SharedMemory> {
+  const nodes = [await nodeProcesses('pg-0'), await nodeProcesses('pg-1')]
+  const servers = nodes.flatMap(({ processes }) =>
+    processes.filter(({ name }) => name === 'postgres'),
+  )
+  const maps = servers.map(({ pid }) => readFile(`/proc/${String(pid)}/maps`, 'utf8'))
+  return parseSharedMemory((await Promise.all(maps)).join('\n'))
 }
 
 beforeAll(async () => {
@@ -326,8 +343,22 @@ describe('down and destroy', () => {
 
   test('destroy → no process, no port, no file', async () => {
     const { directory, layout } = await open()
+    const memory = await sharedMemoryOfNodes()
+    const isThere = (file: string) => existsSync(file)
+    expect(memory.files.length).toBeGreaterThanOrEqual(4)
+    // What a server uses is not removed, whatever a record says.
+    const record = path.join(directory, 'nodes', 'pg-0', sharedMemoryRecordName)
+    expect(parseRecord(await readFile(record, 'utf8')).files.every(isThere)).toBe(true)
+    await removeRecordedMemory(record)
+    expect(memory.files.every(isThere)).toBe(true)
+    // One that is killed cannot remove what it has, and nobody starts it again.
+    await pgherd('node', 'kill', 'pg-1')
     await pgherd('destroy', '--yes', '--cluster', 'runtime')
     expect(existsSync(directory)).toBe(false)
+    expect(memory.files.filter(isThere)).toEqual([])
+    const segments = await readFile('/proc/sysvipc/shm', 'utf8')
+    expect(memory.segments).toHaveLength(2)
+    for (const { id } of memory.segments) expect(segments).not.toContain(` ${String(id)} `)
     expect(await processesIn(home.directory)).toEqual([])
     const ports = layout.nodes.flatMap((node) => portsOfNode(layout, node))
     expect(ports.filter((port) => listeningPorts().has(port))).toEqual([])

@@ -1,13 +1,13 @@
 // The guard on a real PostgreSQL: nothing writes after the deadline, whoever is dead or frozen.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import type { MonotonicMs } from '../../src/core/names.ts'
-import { parseSharedMemory } from '../../src/guard/shared-memory.ts'
+import { parseSharedMemory } from '../../src/host/shared-memory.ts'
 import {
   isProcessAlive,
   listDirectoryProcesses,
@@ -193,13 +193,19 @@ describe('the deadline', () => {
   })
 })
 
+/** What these processes have mapped; backends have more than the postmaster. */
+function sharedFiles(pids: readonly number[]): readonly string[] {
+  const maps = pids.map((pid) => readFileSync(`/proc/${String(pid)}/maps`, 'utf8'))
+  return parseSharedMemory(maps.join('\n')).files
+}
+
 describe('death', () => {
   test('postmaster killed: busy backends are ended before the server counts as gone', async () => {
     await lab.startPrimary(node)
     await startBusySession()
     const pid = postmasterPid(node)
-    const shared = parseSharedMemory(await readFile(`/proc/${String(pid)}/maps`, 'utf8'))
-    expect(shared.length).toBeGreaterThan(0)
+    const shared = sharedFiles(processes(node))
+    expect(shared.length).toBeGreaterThan(sharedFiles([pid]).length)
     const end = nextEnd(node)
     const killedAtMs = systemClock.monotonicMs()
     process.kill(pid, 'SIGKILL')

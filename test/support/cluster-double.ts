@@ -122,7 +122,8 @@ export function observationsWith(
       const change = changes[name] ?? healthyView(name)
       if (!('silence' in change)) return [name, { kind: 'answered', view: change, process: null }]
       const { silence, process: state } = change
-      const process = state === undefined ? null : { state, detail: null }
+      const isAnythingLeft = state !== 'stopped'
+      const process = state === undefined ? null : { isAnythingLeft, state, detail: null }
       return [name, { kind: 'silent', silence, process }]
     }),
   )

@@ -40,6 +40,7 @@ import {
   resolveDataDirectory,
   signalProcess,
 } from '../../src/host/process-table.ts'
+import { removeRecordedMemory, sharedMemoryRecordName } from '../../src/host/shared-memory.ts'
 import { freePorts } from './free-ports.ts'
 import { waitFor } from './wait.ts'
 
@@ -345,6 +346,7 @@ export class PostgresLab {
     this.#guardPids.clear()
     for (const { paths, options } of nodes) {
       await endDirectoryProcesses(resolveDataDirectory(paths.data), 100, 10_000)
+      await removeRecordedMemory(path.join(options.nodeDirectory, sharedMemoryRecordName))
       await rm(options.nodeDirectory, { recursive: true, force: true, maxRetries: 5 })
       await rm(options.socketDirectory, { recursive: true, force: true })
     }

@@ -64,8 +64,16 @@ export async function ensureRunning(
   await assertUnclaimed(vip, settings)
   await writeFitness(options, isFit ?? false)
   await replaceConfig(options, config)
-  return { process: await start(options), outdated: null }
+  const process = await start(options)
+  await writeFileAtomic(takenFile(options), config, { mode: 0o640 })
+  return { process, outdated: null }
 }
+
+/**
+ * What Keepalived was told to read. An agent that is killed after it has written another configuration has
+ * perhaps not told it: the file itself does not tell what runs.
+ */
+const takenFile = ({ configFile }: KeepalivedOptions): string => `${configFile}.taken`
 
 async function start(options: KeepalivedOptions): Promise<LastingProcess> {
   const { ownPidFile, vrrpPidFile, configFile } = options
@@ -85,13 +93,14 @@ async function changeConfig(
   pid: number,
   config: string,
 ): Promise<string | null> {
-  if ((await readFileIfPresent(options.configFile)) === config) return null
+  if ((await readFileIfPresent(takenFile(options))) === config) return null
   try {
     await replaceConfig(options, config)
   } catch (error) {
     return describeError(error)
   }
   signalProcess(pid, 'SIGHUP')
+  await writeFileAtomic(takenFile(options), config, { mode: 0o640 })
   return null
 }
 

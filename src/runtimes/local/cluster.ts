@@ -19,11 +19,12 @@ import type { ClusterPaths } from './paths.ts'
 import { agentAmong } from './node-processes.ts'
 import type { ProcessInfo } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
-import { freezeAll, killAll, thawAll } from './signal-node.ts'
+import { freezeAll, killAll, quitServers, thawAll } from './signal-node.ts'
 import { clientWords } from './site.ts'
 import { readAgentRecord, readWanted, writeWanted } from './state-files.ts'
 import { endSupervisor, ensureSupervisor, findSupervisor } from './supervision.ts'
 import { signalProcess } from '../../host/process-table.ts'
+import { removeRecordedMemory, sharedMemoryRecordName } from '../../host/shared-memory.ts'
 
 const lockWaitMs = 10_000
 const roleDeadlineMs = 500
@@ -229,7 +230,11 @@ async function destroy(
     await Promise.all(
       nodes.map((node) =>
         step(onStep, `stop:${node.name}`, node.name, async () => {
+          const directory = paths.nodeDirectory(node.name)
+          await quitServers(directory)
           const count = await killNode(context, node)
+          // A node that was killed before could not remove it.
+          await removeRecordedMemory(path.join(directory, sharedMemoryRecordName))
           return { isChanged: count > 0, detail: count > 0 ? 'ended' : 'was stopped' }
         }),
       ),

@@ -5,12 +5,14 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { signalProcess } from '../../host/process-table.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import { listProcesses } from '../../host/process-info.ts'
-import { processesOfNode } from './node-processes.ts'
+import { agentAmong, processesOfNode } from './node-processes.ts'
 import type { ProcessInfo } from '../../host/process-info.ts'
 
 /** After this long a process is stuck in the kernel, usually in a hung disk. */
 const stuckAfterMs = 10_000
 const pollMs = 5
+/** An immediate shutdown takes milliseconds, unless a disk hangs. */
+const quitMs = 1000
 
 const nodeProcesses = (nodeDirectory: string) => processesOfNode(listProcesses(), nodeDirectory)
 
@@ -32,6 +34,22 @@ export async function killAll(nodeDirectory: string): Promise<number> {
     }
     await pause(pollMs)
   }
+}
+
+/**
+ * SIGQUIT to the postmasters, after SIGKILL to the agent that would start them again, and a short wait: they
+ * end at once, but remove their shared memory, which after SIGKILL nobody would.
+ */
+export async function quitServers(nodeDirectory: string): Promise<void> {
+  const agent = agentAmong(nodeProcesses(nodeDirectory))
+  if (agent !== null) signalProcess(agent.pid, 'SIGKILL')
+  thawAll(nodeDirectory)
+  const listServers = () => nodeProcesses(nodeDirectory).filter(({ name }) => name === 'postgres')
+  const servers = listServers()
+  const pids = new Set(servers.map(({ pid }) => pid))
+  for (const each of servers) if (!pids.has(each.parentPid)) signalProcess(each.pid, 'SIGQUIT')
+  const startedAtMs = performance.now()
+  while (listServers().length > 0 && performance.now() - startedAtMs < quitMs) await pause(pollMs)
 }
 
 /** SIGSTOP to all, until none runs. @returns how many were hit */
