@@ -12,16 +12,34 @@ function specOf(parameters: object, dataNodeCount = 3, balancerCount = 1): Clust
 }
 
 it.each([
-  [{}, 1, [62, 82, 20]],
-  [{}, 2, [31, 41, 10]],
-  [{ max_connections: 200 }, 1, [137, 182, 45]],
-  [{ max_connections: '200' }, 2, [69, 91, 22]],
-  [{ max_connections: 200, reserved_connections: 5 }, 1, [133, 177, 44]],
+  [{}, 1, [72, 82, 10]],
+  [{}, 2, [36, 41, 5]],
+  [{ max_connections: 200 }, 1, [160, 182, 22]],
+  [{ max_connections: '200' }, 2, [80, 91, 11]],
+  [{ max_connections: 200, reserved_connections: 5 }, 1, [155, 177, 22]],
   [{ max_connections: 20 }, 1, [1, 2, 1]],
-  [{ max_connections: 'many' }, 1, [62, 82, 20]],
+  [{ max_connections: 'many' }, 1, [72, 82, 10]],
 ])('connections: %j, %i balancers → writes, reads, fallback %j', (parameters, count, expected) => {
   const { writeMax, readMax, fallbackMax } = serverConnections(specOf(parameters, 3, count))
   expect([writeMax, readMax, fallbackMax]).toEqual(expected)
+})
+
+it('connections: of balancers that share an address only one leads clients, and it may use all', () => {
+  const text = (vip: string) =>
+    `nodes:\n${['a', 'b']
+      .map(
+        (name, index) => `  - { name: ${name}, role: data, host: 10.0.0.${String(index + 1)} }\n`,
+      )
+      .join('')}${['l', 'm']
+      .map(
+        (name, index) =>
+          `  - { name: ${name}, role: balancer, host: 10.0.0.${String(index + 8)} }\n`,
+      )
+      .join('')}balancer: { ${vip} }\n`
+  const shared = serverConnections(parseSpec(text('vip: 10.0.0.100/24'), 'c.yaml').spec)
+  const apart = serverConnections(parseSpec(text(''), 'c.yaml').spec)
+  expect(shared.readMax).toBe(83)
+  expect(apart.readMax).toBe(41)
 })
 
 it('connections: any spec that is accepted → all balancers leave the reserve to others', () => {

@@ -21,7 +21,7 @@ const keptFree = {
 } as const
 
 /** Reads that lead to the primary get this part of what a balancer may open there. */
-const fallbackPart = 4
+const fallbackPart = 8
 /** One connection for writes and one for reads. */
 const shareMin = 2
 
@@ -36,20 +36,20 @@ export type ServerConnections = {
 }
 
 /**
- * What each balancer may open. All balancers together stay below max_connections less what is kept free,
- * for writes and the reads that fall back are added up; unless that is too little for all of them
- * (`maxConnectionsMin`).
+ * What each balancer may open. All that lead clients to one primary stay together below max_connections
+ * less what is kept free, for writes and the reads that fall back are added up; unless that is too little
+ * for all of them (`maxConnectionsMin`).
  */
 export function serverConnections(spec: ClusterSpec): ServerConnections {
   const free = maxConnectionsOf(spec) - keptFreeCount(spec)
-  const readMax = Math.max(shareMin, Math.floor(free / balancerCount(spec)))
+  const readMax = Math.max(shareMin, Math.floor(free / leadingCount(spec)))
   const fallbackMax = Math.max(1, Math.floor(readMax / fallbackPart))
   return { writeMax: readMax - fallbackMax, readMax, fallbackMax }
 }
 
 /** The smallest max_connections that has something for every balancer. */
 export function maxConnectionsMin(spec: ClusterSpec): number {
-  return keptFreeCount(spec) + shareMin * balancerCount(spec)
+  return keptFreeCount(spec) + shareMin * leadingCount(spec)
 }
 
 /** What PostgreSQL takes altogether. */
@@ -68,8 +68,13 @@ function keptFreeCount({ postgres, nodes }: ClusterSpec): number {
   )
 }
 
-/** Each may lead to the same primary, also those of one shared address while it moves. */
-function balancerCount({ nodes }: ClusterSpec): number {
+/**
+ * How many balancers lead clients to one primary at a time: of those that share an address, one. A part for
+ * each of them would leave the parts of the others idle for ever, for the sake of the moment at which the
+ * address moves.
+ */
+function leadingCount({ nodes, balancer }: ClusterSpec): number {
+  if (balancer.vip !== null) return 1
   return Math.max(1, nodes.filter(({ role }) => role === 'balancer').length)
 }
 

@@ -117,19 +117,28 @@ function globalLimitOf({ global }: HaproxyFile): ClientLimit | null {
     : { count, place: limit.place, name: 'global maxconn' }
 }
 
-/** What every balancer together may open to each server while it is the primary, by its address. */
+/**
+ * What the balancers may open to each server while it is the primary, by its address: all of them
+ * together, or the one that may open most where they share an address, which only one of them has.
+ */
 export const primaryConnectionsOf = foundOnce(
   (deployment: Deployment): ReadonlyMap<string, number> => {
     const sums = new Map<string, number>()
     for (const file of deployment.haproxy) {
       const globalMax = globalLimitOf(file)?.count ?? Number.POSITIVE_INFINITY
       for (const [address, count] of connectionsOf(deployment, file)) {
-        sums.set(address, (sums.get(address) ?? 0) + Math.min(count, globalMax))
+        const own = Math.min(count, globalMax)
+        const before = sums.get(address) ?? 0
+        sums.set(address, isOneAtATime(deployment) ? Math.max(before, own) : before + own)
       }
     }
     return sums
   },
 )
+
+function isOneAtATime({ keepalived }: Deployment): boolean {
+  return keepalived.length > 0
+}
 
 /** The same of one balancer. A way without any limit counts nothing: nobody wrote what it is. */
 function connectionsOf(deployment: Deployment, file: HaproxyFile): ReadonlyMap<string, number> {
@@ -188,7 +197,8 @@ export function limitsFixOf(deployment: Deployment, file: HaproxyFile): string {
   }
   const wayCount = [...perAddress.values()].reduce((most, count) => Math.max(most, count), 0)
   if (max === null || wayCount === 0) return `global maxconn ${globalMin(file, new Map())} or more`
-  const share = Math.max(1, Math.floor((max.forClients * balancedPart) / deployment.haproxy.length))
+  const leadingCount = isOneAtATime(deployment) ? 1 : deployment.haproxy.length
+  const share = Math.max(1, Math.floor((max.forClients * balancedPart) / leadingCount))
   const writers = proxies.filter(({ isForWrites }) => isForWrites)
   const fronts = new Map(
     writers.flatMap(({ fronts: [front] }) => (front === undefined ? [] : [[front, share]])),

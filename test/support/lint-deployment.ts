@@ -17,7 +17,7 @@ export function balancer(folder: string, { servers, bind, maxconn, timeout }: Ba
       'listen write',
       '  mode tcp',
       `  bind ${bind ?? '*:5432'}`,
-      `  maxconn ${maxconn ?? 47}`,
+      `  maxconn ${maxconn ?? 95}`,
       `  timeout client ${timeout ?? '24h'}`,
       ...lines.map((line) => `  server ${line} check`),
       '',

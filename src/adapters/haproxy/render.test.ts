@@ -48,7 +48,7 @@ const settings: HaproxySettings = {
   stateFile: '/data/lb-0/haproxy.state',
   bindHost: '127.0.0.1',
   connectionsMax: 2000,
-  serverConnections: { writeMax: 62, readMax: 82, fallbackMax: 20 },
+  serverConnections: { writeMax: 72, readMax: 82, fallbackMax: 10 },
   readLagMaxMb: 64,
   stats: { bindHost: '127.0.0.1', password: 'a-generated_0ne' },
   runAs: null,
