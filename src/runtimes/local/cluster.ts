@@ -8,9 +8,10 @@ import { nodeIn } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { createLab } from '../lab/lab.ts'
+import { clientHost } from '../lab/hosts.ts'
 import type { LabNetwork } from '../lab/hosts.ts'
 import { removeNetwork } from '../lab/network.ts'
-import { assertPower } from '../lab/power.ts'
+import { assertPower, nodesWithoutPower } from '../lab/power.ts'
 import type { Lab, NodeProcesses, RuntimeCluster, StepListener } from '../runtime.ts'
 import { lockCluster } from './command-lock.ts'
 import { killNode, processesOf, startNode, stopNode } from './node-control.ts'
@@ -20,7 +21,6 @@ import { agentAmong } from './node-processes.ts'
 import type { ProcessInfo } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
 import { freezeAll, killAll, quitServers, thawAll } from './signal-node.ts'
-import { clientWords } from './site.ts'
 import { readAgentRecord, readWanted, writeWanted } from './state-files.ts'
 import { endSupervisor, ensureSupervisor, findSupervisor } from './supervision.ts'
 import { signalProcess } from '../../host/process-table.ts'
@@ -43,6 +43,8 @@ export function createLocalCluster(
   const context: NodeContext = { settings, paths, client: settings.connect(apiSecret) }
   const nodeOf = (name: NodeName) => nodeIn(layout, name)
   const names = layout.nodes.map((node) => node.name)
+  const network = settings.site.lab
+  const lab = network === null ? null : labOf(context, network, layout)
   return {
     layout,
     directory: paths.directory,
@@ -55,16 +57,22 @@ export function createLocalCluster(
       readPassword: async () =>
         (await readFile(path.join(paths.secrets, 'app.password'), 'utf8')).trim(),
     },
-    clientWords: clientWords(settings.site),
-    lab: settings.site.lab === null ? null : labOf(context, settings.site.lab, layout),
+    clientWords: () => (lab === null ? [] : lab.enter(clientHost)),
+    lab,
     processes: async () => {
       const isSupervised = (await findSupervisor(paths)) !== null
-      return Promise.all(layout.nodes.map((node) => describeNode(paths, node, isSupervised)))
+      const isDark = network === null ? [] : await nodesWithoutPower(network)
+      return Promise.all(
+        layout.nodes.map(async (node) => ({
+          ...(await describeNode(paths, node, isSupervised)),
+          darkHost: isDark.includes(node.name) ? node.name : null,
+        })),
+      )
     },
     isSupervised: async () => (await findSupervisor(paths)) !== null,
     logFiles: (node) => logFilesOf(paths, node === null ? names : [node], node === null),
     startNode: async (node) => {
-      if (settings.site.lab !== null) await assertPower(settings.site.lab, node)
+      if (network !== null) await assertPower(network, node)
       await ensureSupervisor(settings, paths, layout.cluster, names)
       return startNode(context, layout, nodeOf(node))
     },
@@ -99,7 +107,7 @@ async function describeNode(
   paths: ClusterPaths,
   node: NodeLayout,
   isSupervised: boolean,
-): Promise<NodeProcesses> {
+): Promise<Omit<NodeProcesses, 'darkHost'>> {
   const wanted = await readWanted(paths.wantedFile(node.name))
   const record = await readAgentRecord(paths.agentFile(node.name))
   const processes = processesOf(paths, node)
