@@ -26,7 +26,6 @@ import type {
 } from '../src/runtimes/runtime.ts'
 import { createRuntime } from '../src/wiring.ts'
 import { freePortBlock } from '../test/support/free-ports.ts'
-import { cleanUpOnInterrupt } from './interrupt.ts'
 import type { Target } from './writers.ts'
 import { fingerprintLedger, prepareLedger, withClient } from './writers.ts'
 
@@ -76,7 +75,6 @@ export class BenchCluster {
   static async start(shape: ClusterShape = defaultShape): Promise<BenchCluster> {
     const home = await makeHome()
     const cluster = new BenchCluster(shape, home, await specOf(shape))
-    cleanUpOnInterrupt(() => cluster.destroy())
     try {
       await ensureBuilt()
       await cluster.up()

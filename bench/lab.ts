@@ -10,7 +10,6 @@ import { enterWords, ensureNetwork, removeNetwork } from '../src/runtimes/lab/ne
 import { clientHost, labHostOf, labNetworkOf } from '../src/runtimes/lab/hosts.ts'
 import type { NodeName } from '../src/core/names.ts'
 import type { Lab } from '../src/runtimes/runtime.ts'
-import { onInterrupt } from './interrupt.ts'
 import { type BenchCluster, type ClusterShape, homeVariable, makeHome, specOf } from './cluster.ts'
 import { waitFor } from './cluster.ts'
 
@@ -34,13 +33,10 @@ export async function runOnClientHost(shape: ClusterShape): Promise<boolean> {
       stdio: 'inherit',
       env: { ...process.env, [homeVariable]: home },
     })
-    // It removes the cluster and ends; what is left to do here comes after that.
-    onInterrupt((signal) => void child.kill(signal))
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject)
       child.once('exit', resolve)
     })
-    if (code !== null && code > 128) process.exitCode = code
     return code === 0
   } finally {
     await removeNetwork(network.prefix)
