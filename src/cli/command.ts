@@ -53,11 +53,8 @@ export type Command = {
   readonly exits: readonly ExitReason[]
   /** Hands what it does not know to another program instead of refusing it. */
   readonly takesForeignOptions?: boolean
-  /**
-   * @returns how it ended, or the exit code of the program that it ran in the place of the person; an
-   *   error is thrown
-   */
-  readonly run: (context: CommandContext, input: CommandInput) => Promise<ExitReason | number>
+  /** @returns how it ended; an error is thrown */
+  readonly run: (context: CommandContext, input: CommandInput) => Promise<ExitReason>
 }
 
 /** What was typed after the command's name. */

@@ -52,7 +52,6 @@ const seenProcesses: readonly NodeProcesses[] = testLayout.nodes.map(({ name }) 
   agentPid: 1,
   restartCount: 0,
   detail: null,
-  darkHost: null,
   processes: [{ pid: 1, name: 'node', isAgent: true, isFrozen: false, residentBytes: 0 }],
 }))
 

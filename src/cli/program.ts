@@ -88,8 +88,8 @@ async function parseAndRun(input: ProgramInput, terminal: Terminal): Promise<num
       isVerbose: globals['verbose'] === true,
       selection: { cluster: textOf(globals['cluster']), specFile: textOf(globals['spec']) },
     })
-    const end = await command.run(context, commandInput(command, globals, values))
-    exitCode = typeof end === 'number' ? end : exitCodes[end]
+    const reason = await command.run(context, commandInput(command, globals, values))
+    exitCode = exitCodes[reason]
   })
   try {
     await root.parseAsync([...argv], { from: 'user' })

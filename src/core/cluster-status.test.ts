@@ -139,14 +139,6 @@ describe('who is primary', () => {
     expect(status.reasons[0]).toMatchObject({ code: 'primary-gone', node: 'pg-0' })
   })
 
-  test('the host of a node was turned off in a lab: it is given power, not started', () => {
-    const dark = { silence: 'refused', process: 'stopped', darkHost: 'host-2' } as const
-    expect(merge({ 'pg-2': dark }).reasons.find(({ node }) => node === 'pg-2')).toMatchObject({
-      message: 'pg-2 is stopped: its host has no power',
-      next: 'pgherd lab power-on host-2',
-    })
-  })
-
   test('a released lease makes nobody primary', () => {
     const released = (name: string) =>
       healthyView(name, { lease: { ...healthyView(name).lease!, state: 'released' } })

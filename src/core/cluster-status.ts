@@ -49,8 +49,6 @@ export type OperationView = {
 export type AgentProcess = {
   /** False: no process of the node is left, of PostgreSQL neither. */
   readonly isAnythingLeft: boolean
-  /** Its host, when that was turned off in a lab. */
-  readonly darkHost: string | null
   readonly state: 'running' | 'frozen' | 'restarting' | 'stopped' | 'failed'
   /** With `failed` and `restarting`: the agent's last words. */
   readonly detail: string | null

@@ -312,15 +312,6 @@ function silentNode(
   const { name } = node
   const logs = `pgherd logs ${name}`
   const detail = node.detail === null ? '' : `: ${node.detail}`
-  const darkHost = observation?.process?.darkHost ?? null
-  if (darkHost !== null) {
-    return {
-      code: 'node-stopped',
-      node: name,
-      message: `${name} is stopped: its host has no power`,
-      next: `pgherd lab power-on ${darkHost}`,
-    }
-  }
   switch (observation?.process?.state) {
     case 'stopped':
       return {

@@ -47,8 +47,6 @@ export type NodeProcesses = {
   /** With `failed` and `restarting`: the last words of the agent. */
   readonly detail: string | null
   readonly processes: readonly NodeProcess[]
-  /** What to call the host of the node when somebody turned it off in a lab; null: it has power. */
-  readonly darkHost: string | null
 }
 
 export type FreezeScope = 'node' | 'agent'
@@ -128,11 +126,8 @@ export interface RuntimeCluster {
     /** Reads the password, for `--show-secret` only. */
     readPassword(): Promise<string>
   }
-  /**
-   * Words before a program of a person that is to reach the addresses of the cluster.
-   * @throws PgherdError PGHERD_LAB_DOWN
-   */
-  clientWords(): readonly string[]
+  /** Words before a program of a person that is to reach the addresses of the cluster. */
+  readonly clientWords: readonly string[]
   /** Null: the nodes have no hosts of their own. */
   readonly lab: Lab | null
   /** Processes as they are now, from pid files and /proc, agents not asked. */

@@ -111,12 +111,7 @@ function walsenderOf(name: string): AgentStatus['walsenders'][number] {
 }
 
 export type NodeChange =
-  | AgentStatus
-  | {
-      readonly silence: AgentSilence
-      readonly process?: AgentProcess['state']
-      readonly darkHost?: string
-    }
+  AgentStatus | { readonly silence: AgentSilence; readonly process?: AgentProcess['state'] }
 
 /** Observations of the default cluster; nodes that are not named are healthy. */
 export function observationsWith(
@@ -128,8 +123,7 @@ export function observationsWith(
       if (!('silence' in change)) return [name, { kind: 'answered', view: change, process: null }]
       const { silence, process: state } = change
       const isAnythingLeft = state !== 'stopped'
-      const darkHost = change.darkHost ?? null
-      const process = state === undefined ? null : { isAnythingLeft, darkHost, state, detail: null }
+      const process = state === undefined ? null : { isAnythingLeft, state, detail: null }
       return [name, { kind: 'silent', silence, process }]
     }),
   )
@@ -214,7 +208,7 @@ export function makeCluster(
       passFile: '/nowhere/clusters/main/secrets/app.pgpass',
       readPassword: async () => 's3cr@t/',
     },
-    clientWords: () => [],
+    clientWords: [],
     lab: null,
     processes: async (): Promise<readonly NodeProcesses[]> => [],
     isSupervised: async () => true,

@@ -31,13 +31,7 @@ type Verb = {
   readonly options?: readonly CommandOption[]
   readonly example: { readonly line: string; readonly note: string }
   readonly next: (host: string) => readonly [string, string?]
-  /** @param from the hosts of --from; null: all others */
-  readonly act: (
-    lab: Lab,
-    host: string,
-    input: CommandInput,
-    from: readonly string[] | null,
-  ) => Promise<Deed>
+  readonly act: (lab: Lab, host: string, input: CommandInput) => Promise<Deed>
 }
 
 function labCommand(verb: Verb): Command {
@@ -54,17 +48,14 @@ function labCommand(verb: Verb): Command {
       const opened = await openLab(context)
       const { cluster, lab } = opened
       const host = await hostMeant(opened, input.argument('host') ?? '')
-      const from = await fromMeant(opened, input)
-      const act = () => verb.act(lab, host, input, from)
-      return doDeed(context, { cluster, host }, act, verb.next(host))
+      return doDeed(context, { cluster, host }, () => verb.act(lab, host, input), verb.next(host))
     },
   }
 }
 
 const fromOption: CommandOption = {
   flags: '--from <hosts>',
-  description:
-    'only between the host and these, with commas between them; `primary` and `vip` as above',
+  description: 'only between the host and these, with commas between them',
   completes: 'node',
 }
 
@@ -81,7 +72,8 @@ export const labCutCommand = labCommand({
   ],
   example: { line: 'pgherd lab cut pg-0', note: 'the primary is alone with its clients gone' },
   next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
-  act: async (lab, host, input, from) => {
+  act: async (lab, host, input) => {
+    const from = hostsOf(input)
     const isOneWay = input.isSet('one-way')
     const change = await lab.cut(host, from, isOneWay)
     const whom = from === null ? 'everybody' : from.join(', ')
@@ -96,15 +88,13 @@ export const labHealCommand = labCommand({
   verb: 'heal',
   summary: 'let everything pass again',
   description: [
-    'Ends what `lab cut` did; without --from also loss and delay of the host. `all` in the place of the ' +
-      'host means every one. Power is another matter.',
+    'Ends what `lab cut` did; without --from also loss and delay of the host. Power is another matter.',
   ],
   options: [fromOption],
   example: { line: 'pgherd lab heal pg-0', note: 'it finds out who is primary now, and follows' },
   next: () => ['pgherd status', 'pgherd lab show'],
-  act: async (lab, host, _input, from) => {
-    if (host === allWord) return healAll(lab, from)
-    const change = await lab.heal(host, from)
+  act: async (lab, host, input) => {
+    const change = await lab.heal(host, hostsOf(input))
     const done = change.hasPower
       ? `${host} is connected again`
       : `the cable of ${host} is whole again`
@@ -216,10 +206,7 @@ export const labExecCommand: Command = {
   name: 'lab exec',
   group: 'Lab',
   summary: 'run a program on a host of the lab',
-  description: [
-    'The program sees the network of that host and the files of this machine. Ends with its exit code, ' +
-      'whatever the table below says.',
-  ],
+  description: ['The program sees the network of that host and the files of this machine.'],
   arguments: [
     hostArgument,
     {
@@ -249,9 +236,7 @@ export const labShellCommand: Command = {
   name: 'lab shell',
   group: 'Lab',
   summary: 'open a shell on a host of the lab',
-  description: [
-    'It sees the network of that host and the files of this machine. Ends with its exit code.',
-  ],
+  description: ['It sees the network of that host and the files of this machine.'],
   arguments: [hostArgument],
   options: [],
   examples: [{ line: 'pgherd lab shell lb-0', note: 'then: ip address; ss -tn' }],
@@ -294,19 +279,6 @@ async function openLab(context: CommandContext): Promise<OpenedLab> {
   })
 }
 
-/** Stands for every host. */
-const allWord = 'all'
-
-async function healAll(lab: Lab, from: readonly string[] | null): Promise<Deed> {
-  if (from !== null) throw badUsage('all hosts and --from contradict each other', 'leave one out')
-  const hosts = await lab.hosts()
-  const changed: string[] = []
-  for (const { name } of hosts) if ((await lab.heal(name, null)).isChanged) changed.push(name)
-  const message =
-    changed.length === 0 ? 'no host was cut off' : 'everything passes again between all hosts'
-  return { isChanged: changed.length > 0, message }
-}
-
 /** Stands for the host that has the shared address at the moment, unless a host has this name. */
 const vipWord = 'vip'
 
@@ -330,15 +302,16 @@ async function hostMeant({ lab, running }: OpenedLab, text: string): Promise<str
   })
 }
 
-/** Ends as the program ends, as `docker exec` and `ssh` do. */
+/** The program's own exit code tells how it went; any failure ends with one of ours. */
 async function runOn(
   context: CommandContext,
   lab: Lab,
   host: string,
   words: readonly string[],
-): Promise<number> {
+): Promise<ExitReason> {
   const environment = { ...context.environment, PGHERD_LAB_HOST: host }
-  return runInForeground(context, [...lab.enter(host), ...words], environment)
+  const code = await runInForeground(context, [...lab.enter(host), ...words], environment)
+  return code === 0 ? 'done' : 'system'
 }
 
 /** A cable can be changed while its host is off; then nobody notices yet. */
@@ -362,15 +335,11 @@ function troubleOf(host: LabHostState, hostCount: number): string {
   )
 }
 
-/** The hosts of --from, by their names; null when it is not there. */
-async function fromMeant(
-  opened: OpenedLab,
-  input: CommandInput,
-): Promise<readonly string[] | null> {
+function hostsOf(input: CommandInput): readonly string[] | null {
   const text = input.text('from')
   if (text === null) return null
-  const words = text.split(',').filter((name) => name !== '')
-  if (words.length > 0) return Promise.all(words.map((word) => hostMeant(opened, word)))
+  const hosts = text.split(',').filter((name) => name !== '')
+  if (hosts.length > 0) return hosts
   throw badUsage('--from names no host', 'write --from pg-1 or --from pg-1,pg-2')
 }
 

@@ -49,13 +49,12 @@ export const psqlCommand: Command = {
       cluster.layout,
       node === null ? target : { node: await namedNodeOrPrimary(cluster, node) },
     )
-    const clientWords = cluster.clientWords()
     const program = await findPsql(context.environment)
     const { user, database, passFile } = cluster.application
     const exitCode = await runInForeground(
       context,
       [
-        ...clientWords,
+        ...cluster.clientWords,
         program,
         ...['-h', host, '-p', String(port), '-U', user, '-d', database],
         ...input.rest('psql-options'),

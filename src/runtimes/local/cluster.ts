@@ -8,10 +8,9 @@ import { nodeIn } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { createLab } from '../lab/lab.ts'
-import { clientHost } from '../lab/hosts.ts'
 import type { LabNetwork } from '../lab/hosts.ts'
 import { removeNetwork } from '../lab/network.ts'
-import { assertPower, nodesWithoutPower } from '../lab/power.ts'
+import { assertPower } from '../lab/power.ts'
 import type { Lab, NodeProcesses, RuntimeCluster, StepListener } from '../runtime.ts'
 import { lockCluster } from './command-lock.ts'
 import { killNode, processesOf, startNode, stopNode } from './node-control.ts'
@@ -21,6 +20,7 @@ import { agentAmong } from './node-processes.ts'
 import type { ProcessInfo } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
 import { freezeAll, killAll, quitServers, thawAll } from './signal-node.ts'
+import { clientWords } from './site.ts'
 import { readAgentRecord, readWanted, writeWanted } from './state-files.ts'
 import { endSupervisor, ensureSupervisor, findSupervisor } from './supervision.ts'
 import { signalProcess } from '../../host/process-table.ts'
@@ -43,8 +43,6 @@ export function createLocalCluster(
   const context: NodeContext = { settings, paths, client: settings.connect(apiSecret) }
   const nodeOf = (name: NodeName) => nodeIn(layout, name)
   const names = layout.nodes.map((node) => node.name)
-  const network = settings.site.lab
-  const lab = network === null ? null : labOf(context, network, layout)
   return {
     layout,
     directory: paths.directory,
@@ -57,22 +55,16 @@ export function createLocalCluster(
       readPassword: async () =>
         (await readFile(path.join(paths.secrets, 'app.password'), 'utf8')).trim(),
     },
-    clientWords: () => (lab === null ? [] : lab.enter(clientHost)),
-    lab,
+    clientWords: clientWords(settings.site),
+    lab: settings.site.lab === null ? null : labOf(context, settings.site.lab, layout),
     processes: async () => {
       const isSupervised = (await findSupervisor(paths)) !== null
-      const isDark = network === null ? [] : await nodesWithoutPower(network)
-      return Promise.all(
-        layout.nodes.map(async (node) => ({
-          ...(await describeNode(paths, node, isSupervised)),
-          darkHost: isDark.includes(node.name) ? node.name : null,
-        })),
-      )
+      return Promise.all(layout.nodes.map((node) => describeNode(paths, node, isSupervised)))
     },
     isSupervised: async () => (await findSupervisor(paths)) !== null,
     logFiles: (node) => logFilesOf(paths, node === null ? names : [node], node === null),
     startNode: async (node) => {
-      if (network !== null) await assertPower(network, node)
+      if (settings.site.lab !== null) await assertPower(settings.site.lab, node)
       await ensureSupervisor(settings, paths, layout.cluster, names)
       return startNode(context, layout, nodeOf(node))
     },
@@ -107,7 +99,7 @@ async function describeNode(
   paths: ClusterPaths,
   node: NodeLayout,
   isSupervised: boolean,
-): Promise<Omit<NodeProcesses, 'darkHost'>> {
+): Promise<NodeProcesses> {
   const wanted = await readWanted(paths.wantedFile(node.name))
   const record = await readAgentRecord(paths.agentFile(node.name))
   const processes = processesOf(paths, node)
