@@ -54,8 +54,11 @@ export type Command = {
   /** Hands what it does not know to another program instead of refusing it. */
   readonly takesForeignOptions?: boolean
   /** @returns how it ended; an error is thrown */
-  readonly run: (context: CommandContext, input: CommandInput) => Promise<ExitReason>
+  readonly run: (context: CommandContext, input: CommandInput) => Promise<CommandEnd>
 }
+
+/** How a command ended: a reason of ours, or the exit code of the program that it ran. */
+export type CommandEnd = ExitReason | { readonly exitCode: number }
 
 /** What was typed after the command's name. */
 export type CommandInput = {

@@ -72,7 +72,12 @@ async function ask(
 /** Where processes cannot be seen (another host), there is nothing to add. */
 async function processesOf(cluster: RuntimeCluster): Promise<Map<NodeName, AgentProcess>> {
   const processes = await cluster.processes()
-  return new Map(processes.map(({ node, state, detail }) => [node, { state, detail }]))
+  return new Map(
+    processes.map(({ node, state, detail, hostWithoutPower }) => [
+      node,
+      { state, detail, hostWithoutPower },
+    ]),
+  )
 }
 
 /**

@@ -7,9 +7,11 @@ import { afterAll, describe, expect, test } from 'vitest'
 import {
   type ClientScript,
   healthyView,
+  labLayout,
   makeClient,
   makeCluster,
   makeEvent,
+  makeLab,
   makeRuntime,
   testLayout,
 } from '../../test/support/cluster-double.ts'
@@ -41,6 +43,8 @@ type ProgramScript = ClientScript & {
   /** The agents run on hosts of their own: from here no process is seen. */
   readonly isElsewhere?: boolean
   readonly logFiles?: readonly string[]
+  /** Its nodes run on hosts of a lab, which is up or down. */
+  readonly lab?: 'up' | 'down'
   /** Nobody has made the cluster of the spec file. */
   readonly isUnknown?: boolean
 }
@@ -52,6 +56,7 @@ const seenProcesses: readonly NodeProcesses[] = testLayout.nodes.map(({ name }) 
   agentPid: 1,
   restartCount: 0,
   detail: null,
+  hostWithoutPower: null,
   processes: [],
 }))
 
@@ -62,6 +67,24 @@ function unknownCluster(): never {
     message: 'there is no such cluster',
     hint: 'make one',
   })
+}
+
+/** What a cluster in a lab has more. Programs run on its hosts as they run here. */
+function labParts(deeds: string[], isDown: boolean): Partial<RuntimeCluster> {
+  const enter = (): readonly string[] => {
+    if (!isDown) return []
+    throw new PgherdError({
+      code: 'PGHERD_LAB_DOWN',
+      reason: 'system',
+      message: 'the lab of cluster main is down',
+      hint: 'make it again: pgherd up',
+    })
+  }
+  return {
+    layout: labLayout,
+    lab: { ...makeLab(labLayout, deeds), enter },
+    clientWords: enter,
+  }
 }
 
 async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome> {
@@ -76,6 +99,7 @@ async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome
     processes: async () => (script.isElsewhere === true ? [] : seenProcesses),
     logFiles: async () =>
       (script.logFiles ?? []).map((file) => ({ node: asNodeName('pg-0'), path: file })),
+    ...(script.lab === undefined ? {} : labParts(deeds, script.lab === 'down')),
   }
   let nowMs = 0
   const exitCode = await runProgram({
@@ -450,6 +474,56 @@ describe('the word `primary`', () => {
     expect({ exitCode, deeds }).toEqual({ exitCode: 11, deeds: [] })
     expect(stderr).toContain('no node of cluster main is primary now')
     expect(stderr).toContain('next:    name the node (pg-0, pg-1, pg-2, pgw-0, lb-0)')
+  })
+})
+
+describe('hosts of a lab', () => {
+  const lab = 'up'
+  test.each([
+    ["lab exec pg-0 -- sh -c 'exit 7'", 7],
+    ['lab exec pg-0 -- true', 0],
+    ["lab exec pg-0 -- sh -c 'kill -TERM $$'", 143],
+    ["lab exec pg-0 -- sh -c 'kill -KILL $$'", 137],
+  ])('%s: the exit code is %i', async (line, exitCode) => {
+    expect(await pgherd(line, { lab })).toMatchObject({ exitCode, stderr: '' })
+  })
+
+  test.each(['psql', 'lab exec client -- true', 'lab shell pg-0'])(
+    '%s while the lab is down: which lab, and the next step',
+    async (line) => {
+      const { exitCode, stderr } = await pgherd(line, { lab: 'down' })
+      expect(exitCode).toBe(6)
+      expect(stderr).toMatch(/the lab of cluster main is down.*pgherd up/s)
+    },
+  )
+
+  test.each([
+    ['lab cut pg-1 --from primary', 'cut pg-1 pg-0'],
+    ['lab cut primary --from vip,pg-1,vip', 'cut pg-0 lb-0,pg-1'],
+    ['lab cut vip --one-way', 'cut lb-0 all one-way'],
+    ['lab heal pg-1 --from vip', 'heal pg-1 lb-0'],
+    ['lab heal vip', 'heal lb-0 all'],
+    ['lab heal --all', 'heal-all'],
+  ])('%s', async (line, deed) => {
+    const { exitCode, deeds } = await pgherd(line, { lab })
+    expect({ exitCode, deeds }).toEqual({ exitCode: 0, deeds: [deed] })
+  })
+
+  test('heal --all: power is another matter, and it says so', async () => {
+    const { stderr } = await pgherd('lab heal --all', { lab })
+    expect(stderr).toContain('every cable is whole again')
+    expect(stderr).toContain('without power, as before: pg-2 (pgherd lab power-on pg-2)')
+  })
+
+  test.each([
+    ['lab heal', 'pgherd lab heal needs a host, or --all'],
+    ['lab heal pg-0 --all', '--all is for every host'],
+    ['lab heal --all --from pg-1', '--all is for every host'],
+    ['lab cut pg-0 --from ,', '--from names no host'],
+  ])('%s: wrong usage', async (line, message) => {
+    const { exitCode, deeds, stderr } = await pgherd(line, { lab })
+    expect({ exitCode, deeds }).toEqual({ exitCode: 2, deeds: [] })
+    expect(stderr).toContain(message)
   })
 })
 

@@ -88,8 +88,8 @@ async function parseAndRun(input: ProgramInput, terminal: Terminal): Promise<num
       isVerbose: globals['verbose'] === true,
       selection: { cluster: textOf(globals['cluster']), specFile: textOf(globals['spec']) },
     })
-    const reason = await command.run(context, commandInput(command, globals, values))
-    exitCode = exitCodes[reason]
+    const end = await command.run(context, commandInput(command, globals, values))
+    exitCode = typeof end === 'string' ? exitCodes[end] : end.exitCode
   })
   try {
     await root.parseAsync([...argv], { from: 'user' })
