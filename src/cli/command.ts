@@ -4,9 +4,21 @@
 import type { ExitReason } from '../lib/errors.ts'
 import type { CommandContext } from './context.ts'
 
-/** What a shell may offer for a value. */
+/** What a shell may offer for a value: only what the command accepts. `lab-hosts` is a list with commas. */
 export type Completion =
-  'node' | 'node-or-primary' | 'event' | 'cluster' | 'code' | 'file' | 'setting' | readonly string[]
+  | 'node'
+  | 'node-or-primary'
+  | 'data-node-or-primary'
+  | 'candidate'
+  | 'balancer'
+  | 'lab-host'
+  | 'lab-hosts'
+  | 'event'
+  | 'cluster'
+  | 'code'
+  | 'file'
+  | 'setting'
+  | readonly string[]
 
 export type CommandArgument = {
   readonly name: string

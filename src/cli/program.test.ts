@@ -35,6 +35,11 @@ type Outcome = {
 const scratch = mkdtempSync(path.join(tmpdir(), 'pgherd-cli-'))
 const specFile = path.join(scratch, 'cluster.yaml')
 writeFileSync(specFile, 'cluster: main\n')
+const spareFile = path.join(scratch, 'spare.yaml')
+writeFileSync(
+  spareFile,
+  'cluster: spare\nnodes: [{ name: a, role: data, host: 10.0.0.1 }, { name: lb-7, role: balancer, host: 10.0.0.2 }]\n',
+)
 afterAll(() => {
   rmSync(scratch, { recursive: true })
 })
@@ -678,6 +683,26 @@ test('completion for a shell never complains', async () => {
   expect((await pgherd('__complete switchover --to pr')).stdout).toBe('')
   expect((await pgherd('__complete node stop pg-')).stdout).toBe(
     'pg-0\tdata\npg-1\tdata\npg-2\tdata\n',
+  )
+  const values = async (line: string, script: ProgramScript = {}) => {
+    const { stdout } = await pgherd(`__complete ${line} ''`, script)
+    return stdout.split('\n').flatMap((each) => each.split('\t')[0] || [])
+  }
+  expect(await values('switchover --to')).toEqual(['pg-1', 'pg-2'])
+  expect(await values('switchover --to', unreachable)).toEqual(['pg-0', 'pg-1', 'pg-2'])
+  expect(await values('psql --node')).toEqual(['pg-0', 'pg-1', 'pg-2', 'primary'])
+  expect(await values('render')).toEqual(['lb-0'])
+  expect(await values(`render --spec ${spareFile}`)).toEqual(['lb-7'])
+  expect(await values('node kill')).toContain('lb-0')
+  expect(await values('lab cut')).toEqual([])
+  expect((await values('lab cut', { lab: 'up' })).slice(-4)).toEqual([
+    'lb-0',
+    'client',
+    'primary',
+    'vip',
+  ])
+  expect((await pgherd('__complete lab cut pg-0 --from vip,p', { lab: 'up' })).stdout).toMatch(
+    /^vip,pg-0\thost\n[^]*\nvip,primary\t/,
   )
   expect((await pgherd('__complete status --color a')).stdout).toBe('auto\t\nalways\t\n')
   expect(await pgherd('__complete --cluster nowhere node stop x')).toMatchObject({

@@ -109,9 +109,13 @@ async function complete(
   terminal: Terminal,
   words: readonly string[],
 ): Promise<void> {
-  const at = words.indexOf('--cluster')
+  // The last word is the one that is being typed.
+  const given = (option: string) => {
+    const at = words.indexOf(option)
+    return at === -1 || at >= words.length - 2 ? null : (words[at + 1] ?? null)
+  }
   try {
-    const selection = { cluster: at === -1 ? null : (words[at + 1] ?? null), specFile: null }
+    const selection = { cluster: given('--cluster'), specFile: given('--spec') }
     await runComplete(contextOf(input, terminal, { selection }), words)
   } catch {
     // No candidates.

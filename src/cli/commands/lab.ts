@@ -26,7 +26,7 @@ const hostArgument: CommandArgument = {
     'name of the host, or of a node on it; `client` is where applications are, `primary` and `vip` mean ' +
     'the host that is or has it now',
   isRequired: true,
-  completes: 'node',
+  completes: 'lab-host',
 }
 
 type Verb = {
@@ -68,7 +68,7 @@ const fromOption: CommandOption = {
   flags: '--from <hosts>',
   description:
     'only between the host and these, with commas between them; `primary` and `vip` as for the host',
-  completes: 'node',
+  completes: 'lab-hosts',
 }
 
 export const labCutCommand = labCommand({

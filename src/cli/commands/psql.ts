@@ -32,7 +32,7 @@ export const psqlCommand: Command = {
     {
       flags: '--node <name>',
       description: 'one node itself, past the balancer; `primary` for the one that is primary now',
-      completes: 'node-or-primary',
+      completes: 'data-node-or-primary',
     },
   ],
   takesForeignOptions: true,

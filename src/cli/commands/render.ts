@@ -30,7 +30,7 @@ export const renderCommand: Command = {
       name: 'balancer',
       description: 'a node of role balancer',
       isRequired: true,
-      completes: 'node',
+      completes: 'balancer',
     },
   ],
   options: [
