@@ -211,8 +211,9 @@ describe('help', () => {
       expect(exitCode).toBe(0)
       expect(stdout).toContain(`pgherd ${name}`)
       for (const option of command.options) expect(stdout).toContain(option.flags)
-      expect(stdout).toContain(`$ ${command.examples[0]!.line}`)
-      for (const reason of command.exits) expect(stdout).toContain(exitMeanings[reason])
+      const text = stdout.replaceAll(/(?: \\)?\n\s+/g, ' ')
+      expect(text).toContain(`$ ${command.examples[0]!.line}`)
+      for (const reason of command.exits) expect(text).toContain(exitMeanings[reason])
       expect((await pgherd(`help ${name}`)).stdout).toBe(stdout)
     },
   )
@@ -533,6 +534,21 @@ describe('hosts of a lab', () => {
 })
 
 describe('logs', () => {
+  test('primary: what its agent decided, and what PostgreSQL wrote', async () => {
+    const folder = mkdtempSync(path.join(scratch, 'logs-'))
+    const logFiles = ['agent.log', 'events.jsonl', 'postgresql.log'].map((name) =>
+      path.join(folder, name),
+    )
+    const [agent = '', events = '', postgres = ''] = logFiles
+    writeFileSync(agent, '{"level":"warn","time":"2026-03-09T14:03:07.512Z","msg":"slow store"}\n')
+    writeFileSync(events, `${JSON.stringify(makeEvent({ message: 'pg-0 was promoted.' }))}\n`)
+    writeFileSync(postgres, 'LOG:  ready\n')
+    const { stdout } = await pgherd('logs primary', { logFiles })
+    expect(stdout).toMatch(/^pg-0\/agent .* warn {2}slow store$/m)
+    expect(stdout).toMatch(/^pg-0\/events .* event pg-0 was promoted\.$/m)
+    expect(stdout).toMatch(/^pg-0\/postgresql LOG: {2}ready$/m)
+  })
+
   test('--files: the paths, with --json one document', async () => {
     const logFiles = ['/nowhere/agent.log']
     expect(await pgherd('logs --files', { logFiles })).toMatchObject({
