@@ -10,8 +10,8 @@ export type Undo = (signal: Interruption) => Promise<void>
 
 /** What to do to the process, and how to say so. */
 export type Ending = {
-  say(line: string): void
-  exit(code: number): void
+  readonly say: (line: string) => void
+  readonly exit: (code: number) => void
 }
 
 export class Interrupts {

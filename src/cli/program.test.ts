@@ -702,7 +702,7 @@ test('completion for a shell never complains', async () => {
   )
   const values = async (line: string, script: ProgramScript = {}) => {
     const { stdout } = await pgherd(`__complete ${line} ''`, script)
-    return stdout.split('\n').flatMap((each) => each.split('\t')[0] || [])
+    return stdout.split('\n').flatMap((each) => each.split('\t').slice(0, -1))
   }
   expect(await values('switchover --to')).toEqual(['pg-1', 'pg-2'])
   expect(await values('switchover --to', unreachable)).toEqual(['pg-0', 'pg-1', 'pg-2'])

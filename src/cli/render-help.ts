@@ -132,7 +132,7 @@ function argumentLines(command: Command, width: number, style: Style): readonly 
   ]
 }
 
-/** A command line that a shell takes as it stands here: words stay whole, a backslash ends all but the last. */
+/** A command line as a shell takes it: words stay whole, a backslash ends every line but the last. */
 function commandLines(line: string, width: number): readonly string[] {
   const words = line.match(/(?:'[^']*'|\S)+/g) ?? []
   // The blanks before it and the backslash behind it.
