@@ -26,6 +26,7 @@ import type {
 } from '../src/runtimes/runtime.ts'
 import { createRuntime } from '../src/wiring.ts'
 import { freePortBlock } from '../test/support/free-ports.ts'
+import { interrupts } from './interrupts.ts'
 import type { Target } from './writers.ts'
 import { fingerprintLedger, prepareLedger, withClient } from './writers.ts'
 
@@ -63,12 +64,17 @@ export class BenchCluster {
   #cluster: RuntimeCluster | null = null
   #connected: StatusClient | null = null
   #password = ''
+  /** Settles when nothing is being brought up any more. */
+  #bringingUp: Promise<unknown> = Promise.resolve()
+  #destroying: Promise<void> | null = null
+  readonly #forget: () => void
 
   private constructor(shape: ClusterShape, home: string, spec: LoadedSpec) {
     this.shape = shape
     this.home = home
     this.#spec = spec
     this.#runtime = createRuntime({ ...process.env, PGHERD_HOME: home })
+    this.#forget = interrupts.undoLater(() => this.destroy())
   }
 
   /** Resolves when the cluster is healthy and its ledger is prepared. Leaves nothing behind on failure. */
@@ -86,8 +92,9 @@ export class BenchCluster {
     }
   }
 
-  /** The cluster as the runtime shows it. */
+  /** The cluster as the runtime shows it. @throws when the bench was interrupted: it is being destroyed */
   get runtime(): RuntimeCluster {
+    interrupts.signal.throwIfAborted()
     if (this.#cluster === null) throw new Error('the cluster was not started')
     return this.#cluster
   }
@@ -99,26 +106,33 @@ export class BenchCluster {
 
   /** As `pgherd up`: resolves when the cluster is healthy. @returns whether there was anything to do */
   async up(): Promise<boolean> {
-    const signal = AbortSignal.timeout(upMsMax)
-    const { cluster, isChanged } = await this.#runtime.up(
-      this.#spec,
-      this.shape.runtime,
-      () => undefined,
-      signal,
-    )
+    interrupts.signal.throwIfAborted()
+    const signal = AbortSignal.any([AbortSignal.timeout(upMsMax), interrupts.signal])
+    const { runtime } = this.shape
+    const running = this.#runtime.up(this.#spec, runtime, () => undefined, signal)
+    this.#bringingUp = running.catch(() => undefined)
+    const { cluster, isChanged } = await running
     this.#cluster = cluster
     this.#password = await cluster.application.readPassword()
     await this.waitUntilHealthy(upMsMax)
     return isChanged
   }
 
-  /** Ends every process and removes every file. */
+  /** Ends every process and removes every file, once, whoever asks for it. */
   async destroy(): Promise<void> {
-    const clusters = await this.#runtime.clusters()
-    for (const { name } of clusters) {
+    this.#destroying ??= this.#destroy()
+    await this.#destroying
+    this.#forget()
+  }
+
+  async #destroy(): Promise<void> {
+    await this.#bringingUp
+    for (const { name, layout } of await this.#runtime.clusters()) {
+      // What was cut short before it had a spec has started nothing.
+      if (layout === null) continue
       await (await this.#runtime.open(name)).destroy(() => undefined)
     }
-    await rm(this.home, { recursive: true, force: true })
+    await rm(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
 
   /** Copies logs, events and the last status to a new folder that stays. @returns the folder */

@@ -12,6 +12,7 @@ import type { NodeName } from '../src/core/names.ts'
 import type { Lab } from '../src/runtimes/runtime.ts'
 import { type BenchCluster, type ClusterShape, homeVariable, makeHome, specOf } from './cluster.ts'
 import { waitFor } from './cluster.ts'
+import { type Interruption, interrupts } from './interrupts.ts'
 
 /** Whether this process must start itself again on the client host, with `runOnClientHost`. */
 export function mustMove(shape: ClusterShape): boolean {
@@ -20,19 +21,32 @@ export function mustMove(shape: ClusterShape): boolean {
 
 /** Makes the network, runs this very program on the client host, removes everything. @returns its verdict */
 export async function runOnClientHost(shape: ClusterShape): Promise<boolean> {
+  const ending = new AbortController()
   const home = await makeHome()
+  const running = runIn(home, shape, ending.signal)
+  const forget = interrupts.undoLater(async (name) => {
+    ending.abort(name)
+    await running.catch(() => undefined)
+  })
+  return running.finally(forget)
+}
+
+/** @param ending aborts with the name of the signal that the program over there is to be sent */
+async function runIn(home: string, shape: ClusterShape, ending: AbortSignal): Promise<boolean> {
   const { layout } = await specOf(shape)
   const network = labNetworkOf(path.join(home, layout.cluster), layout)
   const client = labHostOf(network, clientHost)
   if (client === null) throw new Error('the lab has no client host')
   try {
     await ensureNetwork(network)
+    ending.throwIfAborted()
     const [program = '', ...enter] = enterWords(client)
     const words = [...enter, process.execPath, ...process.execArgv, ...process.argv.slice(1)]
     const child = spawn(program, words, {
       stdio: 'inherit',
       env: { ...process.env, [homeVariable]: home },
     })
+    ending.addEventListener('abort', () => child.kill(ending.reason as Interruption))
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject)
       child.once('exit', resolve)

@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { interrupts } from './interrupts.ts'
 
 export type OptionDefinition = {
   readonly value: string
@@ -83,12 +84,19 @@ export async function writeJson(file: string, document: unknown): Promise<void> 
 
 /**
  * Runs a bench and sets the exit code: 0 sound, 1 a safety check failed or it could not be run, 2 wrong
- * usage. A target that was missed is shown in the result and is no failure.
+ * usage. A target that was missed is shown in the result and is no failure. One that is interrupted takes
+ * away what it has brought up and ends with 130 or 143.
  */
 export async function runBench(main: () => Promise<boolean>): Promise<void> {
+  interrupts.heed(process, {
+    say: (line) => void process.stderr.write(`${line}\n`),
+    exit: (code) => process.exit(code),
+  })
   try {
     process.exitCode = (await main()) ? 0 : 1
   } catch (error) {
+    // Whatever fails now does so because its cluster is being taken away.
+    if (interrupts.signal.aborted) return
     process.exitCode = error instanceof UsageError ? 2 : 1
     const isUsage = error instanceof UsageError
     process.stderr.write(`${isUsage ? error.message : describe(error)}\n`)

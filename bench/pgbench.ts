@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { toolEnvironment } from '../src/adapters/postgres/tools.ts'
+import { interrupts } from './interrupts.ts'
 import { type Target, withClient } from './writers.ts'
 
 export type PgbenchResult = {
@@ -85,7 +86,11 @@ export class Pgbench {
     // run counts, which is the careful side.
     const stop = (): void => void child.kill('SIGTERM')
     signal?.addEventListener('abort', stop, { once: true })
-    return collect(child).finally(() => signal?.removeEventListener('abort', stop))
+    const forget = interrupts.undoLater(async () => stop())
+    return collect(child).finally(() => {
+      forget()
+      signal?.removeEventListener('abort', stop)
+    })
   }
 }
 

@@ -12,6 +12,7 @@ import { findBinaries } from '../src/adapters/postgres/binaries.ts'
 import { type DatabaseUser, resolveDatabaseUser } from '../src/adapters/postgres/database-user.ts'
 import { runTool, toolEnvironment } from '../src/adapters/postgres/tools.ts'
 import { endDirectoryProcesses, resolveDataDirectory } from '../src/host/process-table.ts'
+import { interrupts } from './interrupts.ts'
 import { type Target, withClient } from './writers.ts'
 
 export type Programs = {
@@ -91,6 +92,8 @@ export class PlainServer {
     )
     closeSync(log)
     const server = new PlainServer(target, directory, child)
+    const forget = interrupts.undoLater(() => server.kill())
+    child.once('exit', forget)
     try {
       await server.#waitUntilItAnswers()
     } catch (error) {

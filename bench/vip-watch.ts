@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { readMonotonicMs } from '../src/host/monotonic.ts'
 import type { NodeName } from '../src/core/names.ts'
+import { interrupts } from './interrupts.ts'
 
 /** From an instant on, a host has the address or has it not. */
 export type VipChange = { readonly atMs: number; readonly host: NodeName; readonly has: boolean }
@@ -12,6 +13,7 @@ export type VipChange = { readonly atMs: number; readonly host: NodeName; readon
 export class VipWatch {
   readonly #changes: VipChange[] = []
   readonly #children: ChildProcess[] = []
+  readonly #forget: () => void
 
   /**
    * @param enter words before a program that let it run on a host
@@ -24,6 +26,7 @@ export class VipWatch {
     holders: readonly NodeName[],
   ) {
     const startedAtMs = readMonotonicMs()
+    this.#forget = interrupts.undoLater(async () => this.stop())
     for (const host of hosts) {
       this.#changes.push({ atMs: startedAtMs, host, has: holders.includes(host) })
       const [program, ...words] = [...enter(host), 'ip', 'monitor', 'address']
@@ -46,6 +49,7 @@ export class VipWatch {
   }
 
   stop(): void {
+    this.#forget()
     for (const child of this.#children) child.kill()
   }
 

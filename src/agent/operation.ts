@@ -35,12 +35,13 @@ export class OperationSlot {
   }
 
   /**
-   * Starts `work` unless something runs already. Its failure goes to `onFailure`.
+   * Starts `work` unless something runs already. Its failure goes to `onFailure`, also the one that
+   * `abort` causes, which is nobody's fault.
    */
   begin(
     name: string,
     work: (handle: OperationHandle) => Promise<void>,
-    onFailure: (error: unknown) => void,
+    onFailure: (error: unknown, wasAborted: boolean) => void,
   ): void {
     if (this.#running !== null) return
     const controller = new AbortController()
@@ -55,7 +56,7 @@ export class OperationSlot {
     this.#running = entry
     entry.done = work(handle)
       .catch(async (error: unknown) => {
-        onFailure(error)
+        onFailure(error, controller.signal.aborted)
         // The slot stays taken for a moment, so that what cannot work is not tried without a pause.
         await this.#clock.sleep(failurePauseMs, controller.signal)
       })

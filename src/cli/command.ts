@@ -4,9 +4,21 @@
 import type { ExitReason } from '../lib/errors.ts'
 import type { CommandContext } from './context.ts'
 
-/** What a shell may offer for a value. */
+/** What a shell may offer for a value: only what the command accepts. `lab-hosts` is a list with commas. */
 export type Completion =
-  'node' | 'node-or-primary' | 'event' | 'cluster' | 'code' | 'file' | 'setting' | readonly string[]
+  | 'node'
+  | 'node-or-primary'
+  | 'data-node-or-primary'
+  | 'candidate'
+  | 'balancer'
+  | 'lab-host'
+  | 'lab-hosts'
+  | 'event'
+  | 'cluster'
+  | 'code'
+  | 'file'
+  | 'setting'
+  | readonly string[]
 
 export type CommandArgument = {
   readonly name: string
@@ -54,8 +66,11 @@ export type Command = {
   /** Hands what it does not know to another program instead of refusing it. */
   readonly takesForeignOptions?: boolean
   /** @returns how it ended; an error is thrown */
-  readonly run: (context: CommandContext, input: CommandInput) => Promise<ExitReason>
+  readonly run: (context: CommandContext, input: CommandInput) => Promise<CommandEnd>
 }
+
+/** How a command ended: a reason of ours, or the exit code of the program that it ran. */
+export type CommandEnd = ExitReason | { readonly exitCode: number }
 
 /** What was typed after the command's name. */
 export type CommandInput = {

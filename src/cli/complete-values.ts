@@ -5,8 +5,17 @@ import { type Candidate, completeWords, fileDirective, renderCandidates } from '
 import { type CommandContext, openCluster } from './context.ts'
 import { errorCatalogue } from './error-catalogue.ts'
 import { explainSettings } from '../config/explain.ts'
-import { primaryWord } from './named-node.ts'
-import { gatherEvents } from './observe-cluster.ts'
+import { loadSpec } from '../config/load.ts'
+import { type ClusterLayout, dataNodesOf } from '../core/cluster-layout.ts'
+import type { NodeRole } from '../core/names.ts'
+import { vipWord } from './named-host.ts'
+import { primaryIn, primaryWord } from './named-node.ts'
+import { gatherEvents, observeCluster } from './observe-cluster.ts'
+
+const primaryCandidate: Candidate = {
+  value: primaryWord,
+  description: 'the node that is primary now',
+}
 
 /** Somebody waits with a finger on the key. */
 const deadlineMs = 300
@@ -21,22 +30,62 @@ export async function runComplete(
     context.terminal.print(fileDirective)
     return
   }
-  const candidates =
-    found.kind === 'words' ? found.candidates : await valuesOf(context, found.completes)
   const current = words.at(-1) ?? ''
+  const candidates =
+    found.kind === 'words' ? found.candidates : await valuesOf(context, found.completes, current)
   context.terminal.print(
     ...renderCandidates(candidates.filter(({ value }) => value.startsWith(current))),
   )
 }
 
-async function nodesOf(context: CommandContext): Promise<readonly Candidate[]> {
-  const { layout } = await openCluster(context)
-  return layout.nodes.map((node) => ({ value: node.name, description: node.role }))
+/** Of the cluster, or of the spec file that was named: not every one has a cluster yet. */
+async function layoutOf(context: CommandContext): Promise<ClusterLayout> {
+  const { specFile } = context.selection
+  return specFile === null ? (await openCluster(context)).layout : (await loadSpec(specFile)).layout
+}
+
+async function nodesOf(context: CommandContext, ofRole?: NodeRole): Promise<readonly Candidate[]> {
+  const { nodes } = await layoutOf(context)
+  return nodes
+    .filter(({ role }) => ofRole === undefined || role === ofRole)
+    .map(({ name, role }) => ({ value: name, description: role }))
+}
+
+/** Nodes that a switchover may go to. Whoever is primary now is left out, when that is known in time. */
+async function candidatesOf(context: CommandContext): Promise<readonly Candidate[]> {
+  const cluster = await openCluster(context)
+  const { status } = await observeCluster(cluster, cluster.connect(), deadlineMs)
+  const primary = primaryIn(status)
+  return dataNodesOf(cluster.layout)
+    .filter(({ name, noFailover }) => !noFailover && name !== primary)
+    .map(({ name, role }) => ({ value: name, description: role }))
+}
+
+/** Hosts, not nodes: two nodes of one host share its cable and its power. */
+async function hostsOf(context: CommandContext): Promise<readonly Candidate[]> {
+  const { lab, layout } = await openCluster(context)
+  if (lab === null) return []
+  const vip = { value: vipWord, description: 'the host that has the shared address now' }
+  return [
+    ...lab.hostNames.map((value) => ({ value, description: 'host' })),
+    { value: primaryWord, description: 'the host of the node that is primary now' },
+    ...(layout.vip === null ? [] : [vip]),
+  ]
+}
+
+/** Candidates for the last word of a list with commas; each is the whole list as it would then be. */
+function asList(candidates: readonly Candidate[], current: string): readonly Candidate[] {
+  const before = current.slice(0, current.lastIndexOf(',') + 1)
+  const named = before.split(',')
+  return candidates
+    .filter(({ value }) => !named.includes(value))
+    .map((one) => ({ ...one, value: before + one.value }))
 }
 
 async function valuesOf(
   context: CommandContext,
   completes: Completion,
+  current: string,
 ): Promise<readonly Candidate[]> {
   switch (completes) {
     case 'cluster': {
@@ -46,10 +95,17 @@ async function valuesOf(
     case 'node':
       return nodesOf(context)
     case 'node-or-primary':
-      return [
-        ...(await nodesOf(context)),
-        { value: primaryWord, description: 'the node that is primary now' },
-      ]
+      return [...(await nodesOf(context)), primaryCandidate]
+    case 'data-node-or-primary':
+      return [...(await nodesOf(context, 'data')), primaryCandidate]
+    case 'candidate':
+      return candidatesOf(context)
+    case 'balancer':
+      return nodesOf(context, 'balancer')
+    case 'lab-host':
+      return hostsOf(context)
+    case 'lab-hosts':
+      return asList(await hostsOf(context), current)
     case 'event': {
       const cluster = await openCluster(context)
       const events = (await gatherEvents(cluster, cluster.connect(), deadlineMs)) ?? []

@@ -21,6 +21,11 @@ describe('words', () => {
     expect(values(complete('node '))).toEqual(['stop', 'start', 'kill', 'freeze', 'thaw'])
     expect(values(complete('node s'))).toEqual(['stop', 'start'])
   })
+  test('a group says what it holds', () => {
+    const found = complete('la')
+    expect(found).toMatchObject({ candidates: [{ value: 'lab' }] })
+    expect(found.kind === 'words' && found.candidates[0]?.description).toContain('heal, power-off')
+  })
   test('options of the command and of all, without those that stand there', () => {
     expect(values(complete('switchover --d'))).toEqual(['--dry-run'])
     expect(values(complete('switchover --dry-run --d'))).toEqual([])
@@ -34,7 +39,12 @@ describe('words', () => {
 describe('values that only the cluster or the shell knows', () => {
   test.each([
     ['node stop ', 'node-or-primary'],
-    ['switchover --to ', 'node'],
+    ['switchover --to ', 'candidate'],
+    ['psql --node ', 'data-node-or-primary'],
+    ['url --node ', 'data-node-or-primary'],
+    ['render ', 'balancer'],
+    ['lab cut ', 'lab-host'],
+    ['lab heal pg-0 --from ', 'lab-hosts'],
     ['--json node kill ', 'node-or-primary'],
     ['--cluster main node stop ', 'node-or-primary'],
     ['status --cluster ', 'cluster'],

@@ -97,9 +97,15 @@ function commandCandidates(
   for (const command of commands) {
     const [word = '', second] = command.name.split(' ')
     if (!byWord.has(word))
-      byWord.set(word, second === undefined ? command.summary : 'commands for one node')
+      byWord.set(word, second === undefined ? command.summary : secondWords(commands, word))
   }
   return [...byWord].map(([value, description]) => ({ value, description }))
+}
+
+/** `stop, start, kill`: what may follow the first word of a group. */
+function secondWords(commands: readonly Command[], first: string): string {
+  const words = commands.map((command) => command.name.split(' '))
+  return words.flatMap(([word, second]) => (word === first ? (second ?? []) : [])).join(', ')
 }
 
 /** One candidate a line, with a tab before its description; the form that the scripts read. */

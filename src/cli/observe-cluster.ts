@@ -73,9 +73,9 @@ async function ask(
 async function processesOf(cluster: RuntimeCluster): Promise<Map<NodeName, AgentProcess>> {
   const processes = await cluster.processes()
   return new Map(
-    processes.map(({ node, state, detail, processes: running }) => [
+    processes.map(({ node, state, detail, hostWithoutPower, processes: running }) => [
       node,
-      { isAnythingLeft: running.length > 0, state, detail },
+      { isAnythingLeft: running.length > 0, state, detail, hostWithoutPower },
     ]),
   )
 }

@@ -7,9 +7,11 @@ import { afterAll, describe, expect, test } from 'vitest'
 import {
   type ClientScript,
   healthyView,
+  labLayout,
   makeClient,
   makeCluster,
   makeEvent,
+  makeLab,
   makeRuntime,
   testLayout,
 } from '../../test/support/cluster-double.ts'
@@ -33,6 +35,11 @@ type Outcome = {
 const scratch = mkdtempSync(path.join(tmpdir(), 'pgherd-cli-'))
 const specFile = path.join(scratch, 'cluster.yaml')
 writeFileSync(specFile, 'cluster: main\n')
+const spareFile = path.join(scratch, 'spare.yaml')
+writeFileSync(
+  spareFile,
+  'cluster: spare\nnodes: [{ name: a, role: data, host: 10.0.0.1 }, { name: lb-7, role: balancer, host: 10.0.0.2 }]\n',
+)
 afterAll(() => {
   rmSync(scratch, { recursive: true })
 })
@@ -41,6 +48,8 @@ type ProgramScript = ClientScript & {
   /** The agents run on hosts of their own: from here no process is seen. */
   readonly isElsewhere?: boolean
   readonly logFiles?: readonly string[]
+  /** Its nodes run on hosts of a lab, which is up or down. */
+  readonly lab?: 'up' | 'down'
   /** Nobody has made the cluster of the spec file. */
   readonly isUnknown?: boolean
 }
@@ -52,6 +61,7 @@ const seenProcesses: readonly NodeProcesses[] = testLayout.nodes.map(({ name }) 
   agentPid: 1,
   restartCount: 0,
   detail: null,
+  hostWithoutPower: null,
   processes: [{ pid: 1, name: 'node', isAgent: true, isFrozen: false, residentBytes: 0 }],
 }))
 
@@ -62,6 +72,24 @@ function unknownCluster(): never {
     message: 'there is no such cluster',
     hint: 'make one',
   })
+}
+
+/** What a cluster in a lab has more. Programs run on its hosts as they run here. */
+function labParts(deeds: string[], isDown: boolean): Partial<RuntimeCluster> {
+  const enter = (): readonly string[] => {
+    if (!isDown) return []
+    throw new PgherdError({
+      code: 'PGHERD_LAB_DOWN',
+      reason: 'system',
+      message: 'the lab of cluster main is down',
+      hint: 'make it again: pgherd up',
+    })
+  }
+  return {
+    layout: labLayout,
+    lab: { ...makeLab(labLayout, deeds), enter },
+    clientWords: enter,
+  }
 }
 
 async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome> {
@@ -76,6 +104,7 @@ async function pgherd(line: string, script: ProgramScript = {}): Promise<Outcome
     processes: async () => (script.isElsewhere === true ? [] : seenProcesses),
     logFiles: async () =>
       (script.logFiles ?? []).map((file) => ({ node: asNodeName('pg-0'), path: file })),
+    ...(script.lab === undefined ? {} : labParts(deeds, script.lab === 'down')),
   }
   let nowMs = 0
   const exitCode = await runProgram({
@@ -182,8 +211,9 @@ describe('help', () => {
       expect(exitCode).toBe(0)
       expect(stdout).toContain(`pgherd ${name}`)
       for (const option of command.options) expect(stdout).toContain(option.flags)
-      expect(stdout).toContain(`$ ${command.examples[0]!.line}`)
-      for (const reason of command.exits) expect(stdout).toContain(exitMeanings[reason])
+      const text = stdout.replaceAll(/(?: \\)?\n\s+/g, ' ')
+      expect(text).toContain(`$ ${command.examples[0]!.line}`)
+      for (const reason of command.exits) expect(text).toContain(exitMeanings[reason])
       expect((await pgherd(`help ${name}`)).stdout).toBe(stdout)
     },
   )
@@ -453,7 +483,72 @@ describe('the word `primary`', () => {
   })
 })
 
+describe('hosts of a lab', () => {
+  const lab = 'up'
+  test.each([
+    ["lab exec pg-0 -- sh -c 'exit 7'", 7],
+    ['lab exec pg-0 -- true', 0],
+    ["lab exec pg-0 -- sh -c 'kill -TERM $$'", 143],
+    ["lab exec pg-0 -- sh -c 'kill -KILL $$'", 137],
+  ])('%s: the exit code is %i', async (line, exitCode) => {
+    expect(await pgherd(line, { lab })).toMatchObject({ exitCode, stderr: '' })
+  })
+
+  test.each(['psql', 'lab exec client -- true', 'lab shell pg-0'])(
+    '%s while the lab is down: which lab, and the next step',
+    async (line) => {
+      const { exitCode, stderr } = await pgherd(line, { lab: 'down' })
+      expect(exitCode).toBe(6)
+      expect(stderr).toMatch(/the lab of cluster main is down.*pgherd up/s)
+    },
+  )
+
+  test.each([
+    ['lab cut pg-1 --from primary', 'cut pg-1 pg-0'],
+    ['lab cut primary --from vip,pg-1,vip', 'cut pg-0 lb-0,pg-1'],
+    ['lab cut vip --one-way', 'cut lb-0 all one-way'],
+    ['lab heal pg-1 --from vip', 'heal pg-1 lb-0'],
+    ['lab heal vip', 'heal lb-0 all'],
+    ['lab heal --all', 'heal-all'],
+  ])('%s', async (line, deed) => {
+    const { exitCode, deeds } = await pgherd(line, { lab })
+    expect({ exitCode, deeds }).toEqual({ exitCode: 0, deeds: [deed] })
+  })
+
+  test('heal --all: power is another matter, and it says so', async () => {
+    const { stderr } = await pgherd('lab heal --all', { lab })
+    expect(stderr).toContain('every cable is whole again')
+    expect(stderr).toContain('without power, as before: pg-2 (pgherd lab power-on pg-2)')
+  })
+
+  test.each([
+    ['lab heal', 'pgherd lab heal needs a host, or --all'],
+    ['lab heal pg-0 --all', '--all is for every host'],
+    ['lab heal --all --from pg-1', '--all is for every host'],
+    ['lab cut pg-0 --from ,', '--from names no host'],
+  ])('%s: wrong usage', async (line, message) => {
+    const { exitCode, deeds, stderr } = await pgherd(line, { lab })
+    expect({ exitCode, deeds }).toEqual({ exitCode: 2, deeds: [] })
+    expect(stderr).toContain(message)
+  })
+})
+
 describe('logs', () => {
+  test('primary: what its agent decided, and what PostgreSQL wrote', async () => {
+    const folder = mkdtempSync(path.join(scratch, 'logs-'))
+    const logFiles = ['agent.log', 'events.jsonl', 'postgresql.log'].map((name) =>
+      path.join(folder, name),
+    )
+    const [agent = '', events = '', postgres = ''] = logFiles
+    writeFileSync(agent, '{"level":"warn","time":"2026-03-09T14:03:07.512Z","msg":"slow store"}\n')
+    writeFileSync(events, `${JSON.stringify(makeEvent({ message: 'pg-0 was promoted.' }))}\n`)
+    writeFileSync(postgres, 'LOG:  ready\n')
+    const { stdout } = await pgherd('logs primary', { logFiles })
+    expect(stdout).toMatch(/^pg-0\/agent .* warn {2}slow store$/m)
+    expect(stdout).toMatch(/^pg-0\/events .* event pg-0 was promoted\.$/m)
+    expect(stdout).toMatch(/^pg-0\/postgresql LOG: {2}ready$/m)
+  })
+
   test('--files: the paths, with --json one document', async () => {
     const logFiles = ['/nowhere/agent.log']
     expect(await pgherd('logs --files', { logFiles })).toMatchObject({
@@ -608,6 +703,26 @@ test('completion for a shell never complains', async () => {
   expect((await pgherd('__complete switchover --to pr')).stdout).toBe('')
   expect((await pgherd('__complete node stop pg-')).stdout).toBe(
     'pg-0\tdata\npg-1\tdata\npg-2\tdata\n',
+  )
+  const values = async (line: string, script: ProgramScript = {}) => {
+    const { stdout } = await pgherd(`__complete ${line} ''`, script)
+    return stdout.split('\n').flatMap((each) => each.split('\t').slice(0, -1))
+  }
+  expect(await values('switchover --to')).toEqual(['pg-1', 'pg-2'])
+  expect(await values('switchover --to', unreachable)).toEqual(['pg-0', 'pg-1', 'pg-2'])
+  expect(await values('psql --node')).toEqual(['pg-0', 'pg-1', 'pg-2', 'primary'])
+  expect(await values('render')).toEqual(['lb-0'])
+  expect(await values(`render --spec ${spareFile}`)).toEqual(['lb-7'])
+  expect(await values('node kill')).toContain('lb-0')
+  expect(await values('lab cut')).toEqual([])
+  expect((await values('lab cut', { lab: 'up' })).slice(-4)).toEqual([
+    'lb-0',
+    'client',
+    'primary',
+    'vip',
+  ])
+  expect((await pgherd('__complete lab cut pg-0 --from vip,p', { lab: 'up' })).stdout).toMatch(
+    /^vip,pg-0\thost\n[^]*\nvip,primary\t/,
   )
   expect((await pgherd('__complete status --color a')).stdout).toBe('auto\t\nalways\t\n')
   expect(await pgherd('__complete --cluster nowhere node stop x')).toMatchObject({

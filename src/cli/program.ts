@@ -88,8 +88,8 @@ async function parseAndRun(input: ProgramInput, terminal: Terminal): Promise<num
       isVerbose: globals['verbose'] === true,
       selection: { cluster: textOf(globals['cluster']), specFile: textOf(globals['spec']) },
     })
-    const reason = await command.run(context, commandInput(command, globals, values))
-    exitCode = exitCodes[reason]
+    const end = await command.run(context, commandInput(command, globals, values))
+    exitCode = typeof end === 'string' ? exitCodes[end] : end.exitCode
   })
   try {
     await root.parseAsync([...argv], { from: 'user' })
@@ -109,9 +109,13 @@ async function complete(
   terminal: Terminal,
   words: readonly string[],
 ): Promise<void> {
-  const at = words.indexOf('--cluster')
+  // The last word is the one that is being typed.
+  const given = (option: string) => {
+    const at = words.indexOf(option)
+    return at === -1 || at >= words.length - 2 ? null : (words[at + 1] ?? null)
+  }
   try {
-    const selection = { cluster: at === -1 ? null : (words[at + 1] ?? null), specFile: null }
+    const selection = { cluster: given('--cluster'), specFile: given('--spec') }
     await runComplete(contextOf(input, terminal, { selection }), words)
   } catch {
     // No candidates.

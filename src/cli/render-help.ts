@@ -12,6 +12,8 @@ import { wrap, wrapIndented } from './render-table.ts'
 import { type Style, columnsOf } from './style.ts'
 
 const widthBest = 96
+/** As wide as the word Usage and the blanks behind it. */
+const usageIndent = ' '.repeat(7)
 
 /** Every command by group. */
 export function renderProgramHelp(
@@ -22,7 +24,10 @@ export function renderProgramHelp(
   const width = Math.min(widthMax, widthBest)
   const nameWidth = Math.max(...commands.map((command) => signature(command).length))
   return [
-    `${style.bold('pgherd')} keeps a PostgreSQL database available and its data safe.`,
+    ...wrap(
+      `${style.bold('pgherd')} keeps a PostgreSQL database available and its data safe.`,
+      width,
+    ),
     '',
     `${style.accent('Usage')}  pgherd <command> [options]`,
     ...commandGroups.flatMap((group) => [
@@ -36,8 +41,11 @@ export function renderProgramHelp(
     ...optionLines('Options of every command', globalOptions, width, style),
     '',
     `First steps: ${style.bold('pgherd up')}, then ${style.bold('pgherd status')}.`,
-    `More about a command: ${style.bold('pgherd help COMMAND')}; about an error: ` +
-      `${style.bold('pgherd help CODE')}.`,
+    ...wrap(
+      `More about a command: ${style.bold('pgherd help COMMAND')}; about an error: ` +
+        `${style.bold('pgherd help CODE')}.`,
+      width,
+    ),
   ]
 }
 
@@ -66,9 +74,9 @@ export function renderCommandHelp(
 ): readonly string[] {
   const width = Math.min(widthMax, widthBest)
   return [
-    `${style.bold(`pgherd ${command.name}`)}: ${command.summary}`,
+    ...wrap(`${style.bold(`pgherd ${command.name}`)}: ${command.summary}`, width, '  '),
     '',
-    `${style.accent('Usage')}  ${usageOf(command)}`,
+    ...wrap(`${style.accent('Usage')}  ${usageOf(command)}`, width, usageIndent),
     ...command.description.flatMap((paragraph) => ['', ...wrap(paragraph, width)]),
     ...argumentLines(command, width, style),
     ...(command.options.length === 0
@@ -79,13 +87,13 @@ export function renderCommandHelp(
     '',
     style.accent('Examples'),
     ...command.examples.flatMap((example) => [
-      `  ${style.bold(`$ ${example.line}`)}`,
+      ...commandLines(example.line, width).map((line) => `  ${style.bold(line)}`),
       ...wrapIndented(example.note, width, '    '),
     ]),
     '',
     style.accent('Exit codes'),
-    ...exitReasonsOf(command).map(
-      (reason) => `  ${String(exitCodes[reason]).padStart(3)}  ${exitMeanings[reason]}`,
+    ...exitReasonsOf(command).flatMap((reason) =>
+      entry(String(exitCodes[reason]).padStart(3), exitMeanings[reason], 3, width),
     ),
   ]
 }
@@ -122,6 +130,20 @@ function argumentLines(command: Command, width: number, style: Style): readonly 
       entry(names[index] ?? '', argument.description, nameWidth, width),
     ),
   ]
+}
+
+/** A command line as a shell takes it: words stay whole, a backslash ends every line but the last. */
+function commandLines(line: string, width: number): readonly string[] {
+  const words = line.match(/(?:'[^']*'|\S)+/g) ?? []
+  // The blanks before it and the backslash behind it.
+  const room = width - 4
+  const lines = ['$']
+  for (const word of words) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`
+    if (longer.length > room && lines.at(-1) !== '$') lines.push(`    ${word}`)
+    else lines[lines.length - 1] = longer
+  }
+  return lines.map((each, index) => (index < lines.length - 1 ? `${each} \\` : each))
 }
 
 function optionLines(

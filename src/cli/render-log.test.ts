@@ -19,6 +19,11 @@ test.each([
     '{"level":"warn","ts":"2026-03-09T14:03:07.512Z","caller":"x.go:1","msg":"slow fdatasync","took":"2s"}',
     '14:03:07.512 warn  slow fdatasync took=2s',
   ],
+  [
+    'an event of an agent',
+    '{"id":"pg-0-7f61-2","kind":"promoted","message":"pg-0 was promoted.","atMs":1773064987512}',
+    '14:03:07.512 event pg-0 was promoted.',
+  ],
   ['text of PostgreSQL', '2026-03-09 LOG:  database system is ready', null],
   ['JSON of etcd without our fields', '{"zap":"x"}', null],
   ['half a line of JSON', '{"level":"info","ms', null],

@@ -43,7 +43,7 @@ type Entry = {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** Agents write pino's fields (`time`, `msg`), etcd zap's (`ts`, `msg`). */
+/** Agents write pino's fields (`time`, `msg`) and the journal's (`atMs`, `message`), etcd zap's (`ts`, `msg`). */
 function parseEntry(line: string): Entry | null {
   if (!line.startsWith('{')) return null
   let value: unknown
@@ -54,7 +54,10 @@ function parseEntry(line: string): Entry | null {
   }
   if (typeof value !== 'object' || value === null) return null
   const fields = value as Readonly<Record<string, unknown>>
-  const { level, msg, time, ts } = fields
+  const { level, msg, time, ts, message, atMs, kind } = fields
+  if (typeof message === 'string' && typeof atMs === 'number' && typeof kind === 'string') {
+    return { level: 'event', atMs, message, fields: {} }
+  }
   if (typeof level !== 'string' || typeof msg !== 'string') return null
   return { level, atMs: parseTime(time ?? ts), message: msg, fields }
 }

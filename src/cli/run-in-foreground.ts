@@ -1,13 +1,14 @@
 // A program of a person in the foreground: psql, a shell, a command on a host of the lab.
 
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import type { CommandContext } from './context.ts'
 import type { Environment } from './style.ts'
 
 /**
  * Runs a program that has the terminal until it ends; Ctrl-C is its affair.
  * @param words the program and what follows it
- * @returns its exit code; 128 when a signal ended it
+ * @returns its exit code, as a shell tells it: 128 and the number of the signal that ended it
  * @throws the error of the system when it cannot be started
  */
 export async function runInForeground(
@@ -20,7 +21,7 @@ export async function runInForeground(
   const exitCode = await new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => {
-      resolve(code ?? (signal === null ? 1 : 128))
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
     })
   })
   resume()

@@ -226,7 +226,7 @@ export const setUpErrors: readonly ErrorHelp[] = [
   {
     code: 'PGHERD_LAB_ROOT',
     reason: 'system',
-    meaning: 'A lab is made of network namespaces, which only root may make and change.',
+    meaning: 'A lab is made of network namespaces, which only root may make, change and enter.',
     remedies: [
       'Run the command as root, as with sudo.',
       'Leave --runtime out: the local runtime needs no root.',
@@ -257,7 +257,8 @@ export const setUpErrors: readonly ErrorHelp[] = [
   {
     code: 'PGHERD_LAB_DOWN',
     reason: 'system',
-    meaning: 'The network of the lab is gone, as after `pgherd down`. The data is still there.',
+    meaning:
+      'The network of the lab that was named is gone, as after `pgherd down`. The data is still there.',
     remedies: ['Make it again: `pgherd up`.'],
   },
   {

@@ -197,6 +197,13 @@ describe('nodes that do not answer', () => {
     expect(status.reasons).toMatchObject([{ next: 'pgherd agent --spec FILE --node NAME' }])
   })
 
+  test('no answer, and hosts of the lab have no power: `up` would not help', () => {
+    const stopped = { ...dead, process: 'stopped' } as const
+    const all = Object.fromEntries(testLayout.nodes.map(({ name }) => [name, stopped]))
+    const status = merge({ ...all, 'pg-1': { ...stopped, hostWithoutPower: 'pg-1' } })
+    expect(status.summary).toContain('these hosts have no power: pg-1')
+    expect(status.reasons[0]?.next).toBe('pgherd lab power-on pg-1')
+  })
   test('everything was stopped: said so', () => {
     const stopped = { ...dead, process: 'stopped' } as const
     const status = merge(Object.fromEntries(testLayout.nodes.map(({ name }) => [name, stopped])))
@@ -205,6 +212,12 @@ describe('nodes that do not answer', () => {
 
   test.each([
     ['stopped by a command', { ...dead, process: 'stopped' }, 'stopped', 'pgherd node start pg-1'],
+    [
+      'on a host of a lab without power',
+      { ...dead, process: 'stopped', hostWithoutPower: 'host-1' },
+      'stopped',
+      'pgherd lab power-on host-1',
+    ],
     ['frozen', { ...hanging, process: 'frozen' }, 'frozen', 'pgherd node thaw pg-1'],
     ['gave up', { ...dead, process: 'failed' }, 'failed', 'pgherd logs pg-1'],
     ['restarting', { ...dead, process: 'restarting' }, 'unreachable', 'pgherd logs pg-1'],

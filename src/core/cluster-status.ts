@@ -52,6 +52,8 @@ export type AgentProcess = {
   readonly state: 'running' | 'frozen' | 'restarting' | 'stopped' | 'failed'
   /** With `failed` and `restarting`: the agent's last words. */
   readonly detail: string | null
+  /** The host of a lab that the node is on, while it has no power; then nothing starts there. */
+  readonly hostWithoutPower: string | null
 }
 
 export type NodeObservation =

@@ -26,6 +26,7 @@ export type ReasonCode =
   | 'paused'
   | 'node-failed'
   | 'node-stopped'
+  | 'node-without-power'
   | 'node-frozen'
   | 'node-silent'
   | 'node-foreign'
@@ -84,6 +85,19 @@ function noAnswer(facts: ReasonFacts): StatusReason {
   const states = [...facts.observations.values()].map((one) => one.process?.state)
   if (states.every((state) => state === undefined)) return noAnswerFromHosts(cluster)
   const isDown = states.length > 0 && states.every((state) => state === 'stopped')
+  const dark = hostsWithoutPower(
+    facts,
+    facts.layout.nodes.map((node) => node.name),
+  )
+  const [firstDark] = dark
+  if (firstDark !== undefined) {
+    return {
+      code: 'no-answer',
+      node: null,
+      message: `no agent of cluster ${cluster} answers, and these hosts have no power: ${dark.join(', ')}`,
+      next: powerOnCommand(firstDark),
+    }
+  }
   return {
     code: 'no-answer',
     node: null,
@@ -102,6 +116,23 @@ function noAnswerFromHosts(cluster: string): StatusReason {
     message: `no agent of cluster ${cluster} answers from its host`,
     next: agentCommand('NAME'),
   }
+}
+
+/** Hosts of a lab that these nodes are on and that have no power, each once. */
+function hostsWithoutPower(facts: ReasonFacts, nodes: readonly NodeName[]): readonly string[] {
+  const hosts = nodes.map((node) => facts.observations.get(node)?.process?.hostWithoutPower ?? null)
+  return [...new Set(hosts.filter((host) => host !== null))]
+}
+
+/** What brings a host of a lab back, and its nodes with it. */
+function powerOnCommand(host: string): string {
+  return `pgherd lab power-on ${host}`
+}
+
+/** Where to look first when these nodes are missing. */
+function lookAt(facts: ReasonFacts, missing: readonly NodeName[]): string {
+  const [dark] = hostsWithoutPower(facts, missing)
+  return dark === undefined ? `pgherd logs ${missing.join(' ')}` : powerOnCommand(dark)
 }
 
 /** What starts a node on its own host. */
@@ -197,7 +228,7 @@ function storeReasons(facts: ReasonFacts): StatusReason[] {
       message: store.isReachable
         ? `the store does not answer ${cutOff.join(', ')}`
         : `the store does not answer: no failover is possible until a majority of ${voters} runs`,
-      next: `pgherd logs ${(missing.length > 0 ? missing : cutOff).join(' ')}`,
+      next: lookAt(facts, missing.length > 0 ? missing : cutOff),
     },
   ]
 }
@@ -216,7 +247,7 @@ function voteReasons(facts: ReasonFacts): StatusReason[] {
       message:
         `the store runs on ${runningCount} of ${voters.length} voters; ` +
         'if one more of them is lost, no failover is possible',
-      next: `pgherd logs ${missing.join(' ')}`,
+      next: lookAt(facts, missing),
     },
   ]
 }
@@ -312,6 +343,15 @@ function silentNode(
   const { name } = node
   const logs = `pgherd logs ${name}`
   const detail = node.detail === null ? '' : `: ${node.detail}`
+  const dark = observation?.process?.hostWithoutPower ?? null
+  if (dark !== null) {
+    return {
+      code: 'node-without-power',
+      node: name,
+      message: `the host of ${name} has no power`,
+      next: powerOnCommand(dark),
+    }
+  }
   switch (observation?.process?.state) {
     case 'stopped':
       return {
@@ -460,6 +500,7 @@ const subjects: Readonly<Record<ReasonCode, string>> = {
   paused: 'automation paused',
   'node-failed': 'failed node',
   'node-stopped': 'stopped node',
+  'node-without-power': 'host without power',
   'node-frozen': 'frozen node',
   'node-silent': 'silent node',
   'node-foreign': 'foreign agent',

@@ -46,6 +46,8 @@ export type NodeProcesses = {
   readonly restartCount: number
   /** With `failed` and `restarting`: the last words of the agent. */
   readonly detail: string | null
+  /** The host of a lab that the node is on, while it has no power; then only `powerOn` starts it. */
+  readonly hostWithoutPower: string | null
   readonly processes: readonly NodeProcess[]
 }
 
@@ -86,9 +88,11 @@ export type CableChange = {
 export interface Lab {
   /** There is no network, as after `down`; `up` makes it again. */
   isDown(): Promise<boolean>
+  /** Names of all hosts, `client` last. */
+  readonly hostNames: readonly string[]
   /** All of them are off while the lab is down. */
   hosts(): Promise<readonly LabHostState[]>
-  /** Words before a program that let it run on the host. */
+  /** Words before a program that let it run on the host. @throws also when the lab is down */
   enter(host: string): readonly string[]
   /**
    * Nothing passes between the host and the others any more.
@@ -99,6 +103,11 @@ export interface Lab {
   cut(host: string, from: readonly string[] | null, isOneWay: boolean): Promise<CableChange>
   /** Everything passes again; with `from` null loss and delay of the host end too. */
   heal(host: string, from: readonly string[] | null): Promise<CableChange>
+  /**
+   * Everything passes everywhere again, without loss and delay. No host gets power by it.
+   * @returns also the hosts that have no power
+   */
+  healAll(): Promise<{ readonly isChanged: boolean; readonly withoutPower: readonly string[] }>
   /** @param percent of its packets, in both directions, that get lost; 0 to 100, in steps of 0.01 */
   setLoss(host: string, percent: number): Promise<CableChange>
   /** @param delayMs that each of its packets takes, in both directions; in steps of 0.001 */
@@ -126,8 +135,11 @@ export interface RuntimeCluster {
     /** Reads the password, for `--show-secret` only. */
     readPassword(): Promise<string>
   }
-  /** Words before a program of a person that is to reach the addresses of the cluster. */
-  readonly clientWords: readonly string[]
+  /**
+   * Words before a program of a person that is to reach the addresses of the cluster.
+   * @throws PgherdError PGHERD_LAB_DOWN, PGHERD_LAB_ROOT
+   */
+  clientWords(): readonly string[]
   /** Null: the nodes have no hosts of their own. */
   readonly lab: Lab | null
   /** Processes as they are now, from pid files and /proc, agents not asked. */

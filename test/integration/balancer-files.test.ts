@@ -210,6 +210,7 @@ balancer: { vip: 10.9.0.100/24 }
       'haproxy.cfg': 0o600,
       'keepalived.conf': 0o640,
       'check-haproxy.sh': 0o755,
+      'keepalived.service.conf': 0o644,
     })
     expect(readFileSync(path.join(out, 'haproxy.cfg'), 'utf8')).toContain(password.trim())
     expect((await render('lb-1', '--out', out)).stderr).toContain('Nothing to write')
@@ -225,10 +226,12 @@ balancer: { vip: 10.9.0.100/24 }
   it('prints without the password', async () => {
     await home.run(['secrets', '--spec', specFile])
     const password = readFileSync(path.join(home.directory, 'secrets/balancer.password'), 'utf8')
-    const { stdout } = await render('lb-1')
+    const { stdout, stderr } = await render('lb-1')
     expect(stdout).toContain('# ==> /etc/haproxy/haproxy.cfg (mode 0600)')
     expect(stdout).toContain('user pgherd insecure-password ********')
     expect(stdout).not.toContain(password.trim())
+    expect(stdout).toContain('ExecStopPost=-/usr/sbin/ip address del 10.9.0.100/24 dev nowhere0')
+    expect(stderr).toContain('  keepalived --config-test\n  systemctl daemon-reload\n')
   })
 
   it.each([

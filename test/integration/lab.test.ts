@@ -155,7 +155,10 @@ describe.skipIf(obstacle !== null)('a lab', () => {
   test('a host is what its name says: its own address, and programs see its network', async () => {
     const { stdout } = await pgherd('lab', 'exec', 'pg-1', '--', 'ip', '-brief', 'address')
     expect(stdout).toMatch(/eth0\S*\s+UP\s+10\.77\.0\.12\/24/)
-    expect(await pgherd('lab', 'exec', 'pg-1', '--', 'false')).toMatchObject({ exitCode: 6 })
+    const ended = async (script: string) =>
+      (await pgherd('lab', 'exec', 'pg-1', '--', 'sh', '-c', script)).exitCode
+    expect(await ended('exit 3')).toBe(3)
+    expect(await ended('kill -TERM $$')).toBe(143)
   })
 
   test('the primary is cut off: another one serves, and the old one has stopped', async () => {
@@ -195,7 +198,7 @@ describe.skipIf(obstacle !== null)('a lab', () => {
     const unheard = (await hosts()).filter(({ unheardBy }) => unheardBy.includes('client'))
     expect(unheard.map((host) => host.name)).toEqual(cut)
     expect(cutPairs()).toHaveLength(3)
-    await Promise.all(cut.map((host) => pgherd('lab', 'heal', host)))
+    expect((await pgherd('lab', 'heal', '--all')).stderr).toContain('every cable is whole again')
     // As when somebody, or a command that was killed, has left more than the file says.
     inSwitch('nft', 'add', 'element', 'bridge', 'faults', 'cuts', '{ "port5" . "port0" }')
     await pgherd('lab', 'heal', 'lb-1')
@@ -257,9 +260,18 @@ describe.skipIf(obstacle !== null)('a lab', () => {
     expect(shown.isDown).toBe(true)
     expect(shown.hosts.map((host) => host.hasPower)).toEqual(Array(7).fill(false))
     const { stderr, exitCode } = await pgherd('lab', 'power-on', 'pg-0')
-    expect(stderr).toMatch(/the network of the lab is down.*pgherd up/s)
+    expect(stderr).toMatch(/the lab of cluster lab is down.*pgherd up/s)
     expect(stderr).not.toContain('destroy')
     expect(exitCode).toBe(6)
+    for (const line of [
+      ['psql'],
+      ['lab', 'shell', 'pg-0'],
+      ['lab', 'exec', 'client', '--', 'true'],
+    ]) {
+      const entered = await pgherd(...line)
+      expect(entered.stderr).toMatch(/the lab of cluster lab is down.*pgherd up/s)
+      expect(entered).toMatchObject({ exitCode: 6, stdout: '' })
+    }
     // As after an \`up\` that was killed while it made the network.
     ip('netns', 'add', network().switchNamespace)
     ip('netns', 'add', `${network().prefix}pg-1`)

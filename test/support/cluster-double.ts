@@ -24,7 +24,7 @@ import {
   type AgentSilence,
   type StatusClient,
 } from '../../src/ports/status-client.ts'
-import type { NodeProcesses, Runtime, RuntimeCluster } from '../../src/runtimes/runtime.ts'
+import type { Lab, NodeProcesses, Runtime, RuntimeCluster } from '../../src/runtimes/runtime.ts'
 import { makeAgentStatus, makeReport } from './agent-double.ts'
 
 export const testLayout: ClusterLayout = parseSpec('', 'test').layout
@@ -111,7 +111,12 @@ function walsenderOf(name: string): AgentStatus['walsenders'][number] {
 }
 
 export type NodeChange =
-  AgentStatus | { readonly silence: AgentSilence; readonly process?: AgentProcess['state'] }
+  | AgentStatus
+  | {
+      readonly silence: AgentSilence
+      readonly process?: AgentProcess['state']
+      readonly hostWithoutPower?: string
+    }
 
 /** Observations of the default cluster; nodes that are not named are healthy. */
 export function observationsWith(
@@ -121,9 +126,10 @@ export function observationsWith(
     testLayout.nodes.map(({ name }): [NodeName, NodeObservation] => {
       const change = changes[name] ?? healthyView(name)
       if (!('silence' in change)) return [name, { kind: 'answered', view: change, process: null }]
-      const { silence, process: state } = change
+      const { silence, process: state, hostWithoutPower = null } = change
       const isAnythingLeft = state !== 'stopped'
-      const process = state === undefined ? null : { isAnythingLeft, state, detail: null }
+      const process =
+        state === undefined ? null : { isAnythingLeft, state, detail: null, hostWithoutPower }
       return [name, { kind: 'silent', silence, process }]
     }),
   )
@@ -187,6 +193,55 @@ export function makeClient(script: ClientScript = {}): StatusClient {
   }
 }
 
+/** The default cluster with a shared address, as it has one in a lab. */
+export const labLayout: ClusterLayout = {
+  ...testLayout,
+  vip: {
+    address: '10.77.0.100',
+    prefixLength: 24,
+    routerId: 51,
+    delivery: 'unicast',
+    advertMs: 100,
+    interfaces: {},
+  },
+}
+
+/** A lab that remembers what was asked of it. The address is on lb-0, and pg-2 has no power. */
+export function makeLab(layout: ClusterLayout, deeds: string[]): Lab {
+  const change = async (deed: string) => {
+    deeds.push(deed)
+    return { isChanged: true, hasPower: true }
+  }
+  const listed = (from: readonly string[] | null) => from?.join(',') ?? 'all'
+  const hostNames = [...layout.nodes.map((node) => node.name), 'client']
+  return {
+    hostNames,
+    isDown: async () => false,
+    hosts: async () =>
+      hostNames.map((name, index) => ({
+        name,
+        nodes: layout.nodes.filter((node) => node.name === name).map((node) => node.name),
+        address: `10.77.0.${String(index + 1)}`,
+        extraAddresses: name === 'lb-0' && layout.vip !== null ? [layout.vip.address] : [],
+        hasPower: name !== 'pg-2',
+        processCount: 1,
+        isFaulty: false,
+        unheardBy: [],
+        lossPercent: 0,
+        delayMs: 0,
+      })),
+    enter: () => [],
+    cut: (host, from, isOneWay) =>
+      change(`cut ${host} ${listed(from)}${isOneWay ? ' one-way' : ''}`),
+    heal: (host, from) => change(`heal ${host} ${listed(from)}`),
+    healAll: async () => ({ ...(await change('heal-all')), withoutPower: ['pg-2'] }),
+    setLoss: (host, percent) => change(`loss ${host} ${String(percent)}`),
+    setDelay: (host, delayMs) => change(`delay ${host} ${String(delayMs)}`),
+    powerOff: async (host) => ((await change(`power-off ${host}`)).isChanged ? 5 : 0),
+    powerOn: async (host) => (await change(`power-on ${host}`)).isChanged,
+  }
+}
+
 /** The default cluster in a runtime that only remembers what was asked of it. */
 export function makeCluster(
   client: StatusClient,
@@ -208,7 +263,7 @@ export function makeCluster(
       passFile: '/nowhere/clusters/main/secrets/app.pgpass',
       readPassword: async () => 's3cr@t/',
     },
-    clientWords: [],
+    clientWords: () => [],
     lab: null,
     processes: async (): Promise<readonly NodeProcesses[]> => [],
     isSupervised: async () => true,

@@ -7,6 +7,7 @@ import { parseAddresses } from './addresses.ts'
 import { renderCheckScript } from './check-script.ts'
 import { firstComplaint, parseVersion } from './program.ts'
 import { renderConfig } from './render.ts'
+import { renderUnit } from './render-unit.ts'
 
 const balancer = (name: string, host: string): NodeLayout => ({
   name: asNodeName(name),
@@ -28,6 +29,15 @@ const vip: VipLayout = {
   advertMs: 250,
   interfaces: {},
 }
+
+describe('the drop-in of systemd', () => {
+  it('takes away the very address, whatever ended Keepalived', () => {
+    expect(renderUnit(layoutOf({}, vip), 'eth1')).toMatch(
+      /\[Service\]\nRestart=always\n[^]*\nExecStopPost=-.* address del 10\.0\.0\.100\/24 dev eth1\n$/,
+    )
+    expect(() => renderUnit(layoutOf({}, null), 'eth1')).toThrow(RangeError)
+  })
+})
 
 function layoutOf(
   hosts: Readonly<Record<string, string>>,

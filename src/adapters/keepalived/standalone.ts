@@ -10,6 +10,7 @@ import type { FileCheck, RenderedFile } from '../../ports/rendered-file.ts'
 import { renderCheckScript } from './check-script.ts'
 import { checkKeepalived, validateConfig } from './program.ts'
 import { renderConfig } from './render.ts'
+import { renderUnit } from './render-unit.ts'
 import type { KeepalivedSettings } from './render.ts'
 
 export type StandaloneSettings = Pick<KeepalivedSettings, 'node' | 'addresses' | 'networkInterface'>
@@ -17,7 +18,7 @@ export type StandaloneSettings = Pick<KeepalivedSettings, 'node' | 'addresses' |
 const folder = '/etc/keepalived'
 const scriptName = 'check-haproxy.sh'
 
-/** Configuration and check script. @throws RangeError when the layout has no VIP */
+/** Configuration, check script and what systemd is told. @throws RangeError when the layout has no VIP */
 export function renderStandalone(
   layout: ClusterLayout,
   settings: StandaloneSettings,
@@ -31,6 +32,12 @@ export function renderStandalone(
       text: renderWith(layout, settings, path.join(folder, scriptName)),
     },
     { name: scriptName, place: path.join(folder, scriptName), mode: 0o755, text: script },
+    {
+      name: 'keepalived.service.conf',
+      place: '/etc/systemd/system/keepalived.service.d/pgherd.conf',
+      mode: 0o644,
+      text: renderUnit(layout, settings.networkInterface),
+    },
   ]
 }
 

@@ -123,6 +123,22 @@ describe('a rewind that failed', () => {
     expect(target.memory.rewindFailedEpoch).toBe(7)
   })
 
+  it('it was ended for a seal → rewound again, and nobody is called', async () => {
+    const { node: target } = stoppedNode({
+      rewind: (_source, _onProgress, signal) =>
+        new Promise((_resolve, reject) => {
+          const end = () => reject(new PostgresError('timeout', 'aborted'))
+          signal.addEventListener('abort', end)
+        }),
+    })
+    rewind(target, { kind: 'rewind', primary, forkLsn: 100 as Lsn }, decision)
+    await vi.waitUntil(() => target.ports.localState.get().suspendedUntil !== null)
+    await target.operation.abort()
+    expect(target.memory.rewindFailedEpoch).toBeNull()
+    expect(target.memory.stage).toBeNull()
+    expect(target.chronicle.recent().map(({ kind }) => kind)).not.toContain('failed')
+  })
+
   it('the primary is gone → rewound again when there is one', async () => {
     const { node: target, state } = stoppedNode({
       rewind: rewindFails,

@@ -182,7 +182,9 @@ export function rewind(node: Node, action: ActionOf<'rewind'>, decision: Decisio
     await changeDirectory(node, primary, () =>
       postgres.rewind(upstreamTo(node, primary.node), onProgress, signal),
     ).catch(async (error: unknown) => {
-      if (await isThere(node, primary)) memory.rewindFailedEpoch = primary.epoch
+      // Ended for a seal, it says nothing about the directory either.
+      const isToBlame = !signal.aborted && (await isThere(node, primary))
+      if (isToBlame) memory.rewindFailedEpoch = primary.epoch
       throw error
     })
     count(node, 'rewinds')
@@ -193,9 +195,8 @@ export function rewind(node: Node, action: ActionOf<'rewind'>, decision: Decisio
       message: `${self.name} was rewound to the history of ${primary.node.name}.`,
     })
   }
-  operation.begin('rewind', work, (error) => {
-    memory.directory = null
-    fail(node, `pg_rewind failed: ${messageOf(error)}`)
+  operation.begin('rewind', work, (error, wasAborted) => {
+    failChange(node, `pg_rewind failed: ${messageOf(error)}`, wasAborted)
   })
 }
 
@@ -224,8 +225,14 @@ export function clone(node: Node, action: ActionOf<'clone'>, decision: Decision)
       operands: { tookMs: ports.clock.monotonicMs() - startedAtMs },
     })
   }
-  operation.begin('clone', work, (error) => {
-    memory.directory = null
-    fail(node, `copying ${primary.node.name} failed: ${messageOf(error)}`)
+  operation.begin('clone', work, (error, wasAborted) => {
+    failChange(node, `copying ${primary.node.name} failed: ${messageOf(error)}`, wasAborted)
   })
+}
+
+/** What was ended for a seal is begun again, and needs nobody. */
+function failChange(node: Node, detail: string, wasAborted: boolean): void {
+  node.memory.directory = null
+  if (wasAborted) node.memory.stage = null
+  else fail(node, detail)
 }

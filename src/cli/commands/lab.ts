@@ -2,12 +2,18 @@
 
 import type { ExitReason } from '../../lib/errors.ts'
 import { PgherdError } from '../../lib/errors.ts'
-import type { CableChange, Lab, LabHostState, RuntimeCluster } from '../../runtimes/runtime.ts'
-import type { Command, CommandArgument, CommandInput, CommandOption } from '../command.ts'
-import { type CommandContext, openCluster, printJson } from '../context.ts'
+import type { CableChange, Lab, LabHostState } from '../../runtimes/runtime.ts'
+import type {
+  Command,
+  CommandArgument,
+  CommandEnd,
+  CommandInput,
+  CommandOption,
+} from '../command.ts'
+import { type CommandContext, printJson } from '../context.ts'
 import { type Deed, doDeed } from '../do-deed.ts'
 import { parseDelay, parsePercent, renderDelay } from '../line-quality.ts'
-import { namedNodeOrPrimary, primaryWord } from '../named-node.ts'
+import { type OpenedLab, namedHost, namedHosts, openLab } from '../named-host.ts'
 import { tellNext } from '../next-line.ts'
 import { renderTable } from '../render-table.ts'
 import { runInForeground } from '../run-in-foreground.ts'
@@ -20,7 +26,7 @@ const hostArgument: CommandArgument = {
     'name of the host, or of a node on it; `client` is where applications are, `primary` and `vip` mean ' +
     'the host that is or has it now',
   isRequired: true,
-  completes: 'node',
+  completes: 'lab-host',
 }
 
 type Verb = {
@@ -31,7 +37,7 @@ type Verb = {
   readonly options?: readonly CommandOption[]
   readonly example: { readonly line: string; readonly note: string }
   readonly next: (host: string) => readonly [string, string?]
-  readonly act: (lab: Lab, host: string, input: CommandInput) => Promise<Deed>
+  readonly act: (opened: OpenedLab, host: string, input: CommandInput) => Promise<Deed>
 }
 
 function labCommand(verb: Verb): Command {
@@ -46,17 +52,23 @@ function labCommand(verb: Verb): Command {
     exits,
     run: async (context, input) => {
       const opened = await openLab(context)
-      const { cluster, lab } = opened
-      const host = await hostMeant(opened, input.argument('host') ?? '')
-      return doDeed(context, { cluster, host }, () => verb.act(lab, host, input), verb.next(host))
+      const { cluster } = opened
+      const host = await namedHost(opened, input.argument('host') ?? '')
+      return doDeed(
+        context,
+        { cluster, host },
+        () => verb.act(opened, host, input),
+        verb.next(host),
+      )
     },
   }
 }
 
 const fromOption: CommandOption = {
   flags: '--from <hosts>',
-  description: 'only between the host and these, with commas between them',
-  completes: 'node',
+  description:
+    'only between the host and these, with commas between them; `primary` and `vip` as for the host',
+  completes: 'lab-hosts',
 }
 
 export const labCutCommand = labCommand({
@@ -72,10 +84,10 @@ export const labCutCommand = labCommand({
   ],
   example: { line: 'pgherd lab cut pg-0', note: 'the primary is alone with its clients gone' },
   next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
-  act: async (lab, host, input) => {
-    const from = hostsOf(input)
+  act: async (opened, host, input) => {
+    const from = await hostsFrom(opened, input)
     const isOneWay = input.isSet('one-way')
-    const change = await lab.cut(host, from, isOneWay)
+    const change = await opened.lab.cut(host, from, isOneWay)
     const whom = from === null ? 'everybody' : from.join(', ')
     const what = isOneWay
       ? `nothing that ${host} sends reaches ${from === null ? 'anybody' : whom}`
@@ -84,23 +96,57 @@ export const labCutCommand = labCommand({
   },
 })
 
-export const labHealCommand = labCommand({
-  verb: 'heal',
+export const labHealCommand: Command = {
+  name: 'lab heal',
+  group: 'Lab',
   summary: 'let everything pass again',
   description: [
-    'Ends what `lab cut` did; without --from also loss and delay of the host. Power is another matter.',
+    'Ends what `lab cut` did; without --from also loss and delay of the host. With --all, cuts, loss and delay ' +
+      'of every host end. Power is another matter: a host that was turned off stays off until `lab power-on`.',
   ],
-  options: [fromOption],
-  example: { line: 'pgherd lab heal pg-0', note: 'it finds out who is primary now, and follows' },
-  next: () => ['pgherd status', 'pgherd lab show'],
-  act: async (lab, host, input) => {
-    const change = await lab.heal(host, hostsOf(input))
-    const done = change.hasPower
-      ? `${host} is connected again`
-      : `the cable of ${host} is whole again`
-    return cableDeed(host, change, change.isChanged ? done : `${host} was not cut off`)
+  arguments: [{ ...hostArgument, isRequired: false }],
+  options: [fromOption, { flags: '--all', description: 'every host, and so no host is named' }],
+  examples: [
+    { line: 'pgherd lab heal pg-0', note: 'it finds out who is primary now, and follows' },
+    { line: 'pgherd lab heal --all', note: 'every cable as it was in the beginning' },
+  ],
+  exits,
+  run: async (context, input) => {
+    const name = input.argument('host')
+    const isAll = input.isSet('all')
+    if (isAll && (name !== null || input.text('from') !== null)) {
+      throw badUsage('--all is for every host', 'leave HOST and --from out, or --all')
+    }
+    if (name === null && !isAll) {
+      throw badUsage('pgherd lab heal needs a host, or --all', 'see pgherd help lab heal')
+    }
+    const opened = await openLab(context)
+    const { cluster } = opened
+    const next = ['pgherd status', 'pgherd lab show'] as const
+    if (name === null) return doDeed(context, { cluster }, () => healAll(opened.lab), next)
+    const host = await namedHost(opened, name)
+    return doDeed(context, { cluster, host }, () => heal(opened, host, input), next)
   },
-})
+}
+
+async function heal(opened: OpenedLab, host: string, input: CommandInput): Promise<Deed> {
+  const change = await opened.lab.heal(host, await hostsFrom(opened, input))
+  const done = change.hasPower
+    ? `${host} is connected again`
+    : `the cable of ${host} is whole again`
+  return cableDeed(host, change, change.isChanged ? done : `${host} was not cut off`)
+}
+
+async function healAll(lab: Lab): Promise<Deed> {
+  const { isChanged, withoutPower } = await lab.healAll()
+  const done = isChanged ? 'every cable is whole again' : 'nothing was wrong with any cable'
+  const [first] = withoutPower
+  const dark =
+    first === undefined
+      ? ''
+      : `; without power, as before: ${withoutPower.join(', ')} (pgherd lab power-on ${first})`
+  return { isChanged, message: done + dark }
+}
 
 export const labPowerOffCommand = labCommand({
   verb: 'power-off',
@@ -114,7 +160,7 @@ export const labPowerOffCommand = labCommand({
     note: 'the virtual address moves to the other balancer',
   },
   next: (host) => ['pgherd status', `pgherd lab power-on ${host}`],
-  act: async (lab, host) => {
+  act: async ({ lab }, host) => {
     const count = await lab.powerOff(host)
     return {
       isChanged: count > 0,
@@ -129,7 +175,7 @@ export const labPowerOnCommand = labCommand({
   description: ['Starts the agents of the host, as its boot would, and returns when they answer.'],
   example: { line: 'pgherd lab power-on lb-0', note: 'it comes back without taking the address' },
   next: () => ['pgherd status', 'pgherd lab show'],
-  act: async (lab, host) => {
+  act: async ({ lab }, host) => {
     const isChanged = await lab.powerOn(host)
     return { isChanged, message: isChanged ? `${host} runs` : `${host} had power and ran already` }
   },
@@ -142,7 +188,7 @@ export const labLossCommand = labCommand({
   arguments: [{ name: 'percent', description: '0 to 100, as 5 or 0.25', isRequired: true }],
   example: { line: 'pgherd lab loss pg-1 10', note: 'every tenth packet of pg-1 is lost' },
   next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
-  act: async (lab, host, input) => {
+  act: async ({ lab }, host, input) => {
     const percent = percentOf(input.argument('percent') ?? '')
     const change = await lab.setLoss(host, percent)
     return cableDeed(host, change, `${host} loses ${String(percent)} % of its packets`)
@@ -159,7 +205,7 @@ export const labDelayCommand = labCommand({
   arguments: [{ name: 'time', description: 'as 20ms', isRequired: true }],
   example: { line: 'pgherd lab delay pg-1 20ms', note: 'pg-1 is 20 ms away' },
   next: (host) => ['pgherd status', `pgherd lab heal ${host}`],
-  act: async (lab, host, input) => {
+  act: async ({ lab }, host, input) => {
     const delayMs = delayOf(input.argument('time') ?? '')
     const change = await lab.setDelay(host, delayMs)
     return cableDeed(host, change, `packets of ${host} take ${renderDelay(delayMs)} longer`)
@@ -206,7 +252,10 @@ export const labExecCommand: Command = {
   name: 'lab exec',
   group: 'Lab',
   summary: 'run a program on a host of the lab',
-  description: ['The program sees the network of that host and the files of this machine.'],
+  description: [
+    'The program sees the network of that host and the files of this machine. Its exit code is passed on; ' +
+      'of one that a signal ended, 128 and the number of the signal.',
+  ],
   arguments: [
     hostArgument,
     {
@@ -227,7 +276,7 @@ export const labExecCommand: Command = {
   exits,
   run: async (context, input) => {
     const opened = await openLab(context)
-    const host = await hostMeant(opened, input.argument('host') ?? '')
+    const host = await namedHost(opened, input.argument('host') ?? '')
     return runOn(context, opened.lab, host, input.rest('command'))
   },
 }
@@ -236,14 +285,16 @@ export const labShellCommand: Command = {
   name: 'lab shell',
   group: 'Lab',
   summary: 'open a shell on a host of the lab',
-  description: ['It sees the network of that host and the files of this machine.'],
+  description: [
+    'It sees the network of that host and the files of this machine. Its exit code is passed on.',
+  ],
   arguments: [hostArgument],
   options: [],
   examples: [{ line: 'pgherd lab shell lb-0', note: 'then: ip address; ss -tn' }],
   exits,
   run: async (context, input) => {
     const opened = await openLab(context)
-    const host = await hostMeant(opened, input.argument('host') ?? '')
+    const host = await namedHost(opened, input.argument('host') ?? '')
     return runOn(context, opened.lab, host, [context.environment['SHELL'] ?? '/bin/sh'])
   },
 }
@@ -260,58 +311,23 @@ export const labCommands: readonly Command[] = [
   labExecCommand,
 ]
 
-type OpenedLab = {
-  readonly cluster: string
-  readonly lab: Lab
-  readonly running: RuntimeCluster
-}
-
-async function openLab(context: CommandContext): Promise<OpenedLab> {
-  const running = await openCluster(context)
-  const { layout, lab } = running
-  if (lab !== null) return { cluster: layout.cluster, lab, running }
-  throw new PgherdError({
-    code: 'PGHERD_NO_LAB',
-    reason: 'configuration',
-    message: `cluster ${layout.cluster} does not run in a lab`,
-    because: 'its nodes have no hosts and cables of their own',
-    hint: 'make one beside it with: pgherd up --runtime lab --cluster NAME',
-  })
-}
-
-/** Stands for the host that has the shared address at the moment, unless a host has this name. */
-const vipWord = 'vip'
-
-/**
- * The host that a word means now; any other word is left to the lab.
- * @throws PgherdError PGHERD_NO_PRIMARY, PGHERD_NO_VIP
- */
-async function hostMeant({ lab, running }: OpenedLab, text: string): Promise<string> {
-  const { nodes, vip } = running.layout
-  if (nodes.some((node) => node.name === text)) return text
-  if (text === primaryWord) return namedNodeOrPrimary(running, text)
-  if (text !== vipWord) return text
-  const hosts = await lab.hosts()
-  const holder = hosts.find((host) => vip !== null && host.extraAddresses.includes(vip.address))
-  if (holder !== undefined) return holder.name
-  throw new PgherdError({
-    code: 'PGHERD_NO_VIP',
-    reason: 'system',
-    message: vip === null ? 'this lab has no shared address' : `no host has ${vip.address} now`,
-    hint: 'name the host, or see where it is: pgherd lab show',
-  })
-}
-
-/** The program's own exit code tells how it went; any failure ends with one of ours. */
+/** How the program ended is for whoever called it, as if there were no pgherd in between. */
 async function runOn(
   context: CommandContext,
   lab: Lab,
   host: string,
   words: readonly string[],
-): Promise<ExitReason> {
+): Promise<CommandEnd> {
   const environment = { ...context.environment, PGHERD_LAB_HOST: host }
-  const code = await runInForeground(context, [...lab.enter(host), ...words], environment)
-  return code === 0 ? 'done' : 'system'
+  return { exitCode: await runInForeground(context, [...lab.enter(host), ...words], environment) }
+}
+
+async function hostsFrom(
+  opened: OpenedLab,
+  input: CommandInput,
+): Promise<readonly string[] | null> {
+  const text = input.text('from')
+  return text === null ? null : namedHosts(opened, text)
 }
 
 /** A cable can be changed while its host is off; then nobody notices yet. */
@@ -333,14 +349,6 @@ function troubleOf(host: LabHostState, hostCount: number): string {
       .filter((each) => each !== null)
       .join(', ') || (host.hasPower ? 'ok' : '–')
   )
-}
-
-function hostsOf(input: CommandInput): readonly string[] | null {
-  const text = input.text('from')
-  if (text === null) return null
-  const hosts = text.split(',').filter((name) => name !== '')
-  if (hosts.length > 0) return hosts
-  throw badUsage('--from names no host', 'write --from pg-1 or --from pg-1,pg-2')
 }
 
 function percentOf(text: string): number {

@@ -19,8 +19,10 @@ export const logsCommand: Command = {
   group: 'Look',
   summary: 'show the logs of the agents and of what they run',
   description: [
-    'The last lines of each log file, oldest file first. Agents log in JSON lines; here they are spelled ' +
-      'out, with --json they are printed as they are. Only --files prints one JSON document with --json.',
+    'The last lines of each log file, node by node and file by file: what the agent decided and did ' +
+      '(events), its troubles (agent), and what PostgreSQL, its guard, etcd, HAProxy and Keepalived wrote. ' +
+      'With --json the lines are printed as they are in the files; only --files prints one JSON document.',
+    'Of a healthy node the agent has little to complain about; its story is in its events.',
   ],
   arguments: [
     {
@@ -40,7 +42,7 @@ export const logsCommand: Command = {
     { flags: '--files', description: 'print only the paths of the log files' },
   ],
   examples: [
-    { line: 'pgherd logs pg-0', note: 'everything about pg-0' },
+    { line: 'pgherd logs primary', note: 'agent, PostgreSQL and all else on the primary of now' },
     { line: 'pgherd logs --follow', note: 'all nodes as they speak' },
   ],
   exits: ['configuration', 'system', 'noPrimary'],
@@ -79,20 +81,17 @@ export const logsCommand: Command = {
 
 type LogFile = { readonly node: NodeName | null; readonly path: string }
 
-/** Events have a command of their own. */
 async function filesOf(
   cluster: RuntimeCluster,
   nodes: readonly NodeName[],
 ): Promise<readonly LogFile[]> {
-  const files =
-    nodes.length === 0
-      ? await cluster.logFiles(null)
-      : (await Promise.all(nodes.map((node) => cluster.logFiles(node)))).flat()
-  return files.filter((file) => !file.path.endsWith('.jsonl'))
+  return nodes.length === 0
+    ? cluster.logFiles(null)
+    : (await Promise.all(nodes.map((node) => cluster.logFiles(node)))).flat()
 }
 
 function placeOf(file: LogFile): string {
-  return `${file.node ?? 'pgherd'}/${path.basename(file.path).replace(/\.log$/, '')}`
+  return `${file.node ?? 'pgherd'}/${path.basename(file.path).replace(/\.(log|jsonl)$/, '')}`
 }
 
 function print(

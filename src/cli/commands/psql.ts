@@ -32,7 +32,7 @@ export const psqlCommand: Command = {
     {
       flags: '--node <name>',
       description: 'one node itself, past the balancer; `primary` for the one that is primary now',
-      completes: 'node-or-primary',
+      completes: 'data-node-or-primary',
     },
   ],
   takesForeignOptions: true,
@@ -43,6 +43,7 @@ export const psqlCommand: Command = {
   exits: ['postgres', 'configuration', 'system', 'noPrimary'],
   run: async (context, input) => {
     const cluster = await openCluster(context)
+    const enter = cluster.clientWords()
     const node = input.text('node')
     const target = input.isSet('read') ? 'read' : 'write'
     const { host, port } = addressOf(
@@ -54,7 +55,7 @@ export const psqlCommand: Command = {
     const exitCode = await runInForeground(
       context,
       [
-        ...cluster.clientWords,
+        ...enter,
         program,
         ...['-h', host, '-p', String(port), '-U', user, '-d', database],
         ...input.rest('psql-options'),

@@ -13,16 +13,18 @@ import type { Command } from '../command.ts'
 import { type CommandContext, openCluster, printJson } from '../context.ts'
 import { namedNode } from '../named-node.ts'
 import { tellNext } from '../next-line.ts'
+import { octal, renderInstall } from '../render-install.ts'
 
 export const renderCommand: Command = {
   name: 'render',
   group: 'More',
   summary: 'write the files of a balancer that runs without an agent',
   description: [
-    'Makes haproxy.cfg and, when the balancers share a VIP, keepalived.conf and its check script, for a ' +
-      'host where the packages run them and no agent of pgherd does. They depend on the spec alone. With ' +
+    'Makes haproxy.cfg and, when the balancers share a VIP, keepalived.conf, its check script and a drop-in ' +
+      'for its systemd unit, for a host where the packages run them and no agent of pgherd does. They depend on the spec alone. With ' +
       '--out they are written there, otherwise printed with the password hidden.',
-    'HAProxy and Keepalived are asked whether they accept the files, when they are installed here. A file ' +
+    'It ends with the commands that install, check and load them on the host; nothing is done there. ' +
+      'HAProxy and Keepalived are asked whether they accept the files, when they are installed here. A file ' +
       'that is there and does not come from pgherd is only replaced with --force.',
   ],
   arguments: [
@@ -30,7 +32,7 @@ export const renderCommand: Command = {
       name: 'balancer',
       description: 'a node of role balancer',
       isRequired: true,
-      completes: 'node',
+      completes: 'balancer',
     },
   ],
   options: [
@@ -60,10 +62,12 @@ export const renderCommand: Command = {
     tellChecks(context, loaded, checks, statsPassword)
     if (out === null) {
       terminal.print(...shown.flatMap(printedLines))
+      tellSteps(context, node, files)
       tellNext(terminal, `pgherd render ${node} ${selectionOf(context)}--out DIR`)
       return 'done'
     }
-    tellWritten(context, node, files, { out, written })
+    tellWritten(context, node, { out, written })
+    tellSteps(context, node, files)
     return 'done'
   },
 }
@@ -140,8 +144,6 @@ function masked(text: string, password: string | null): string {
   return password === null ? text : text.replaceAll(password, '********')
 }
 
-const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
-
 function printedLines({ place, mode, text }: RenderedFile): readonly string[] {
   return [`# ==> ${place} (mode ${octal(mode)})`, text]
 }
@@ -177,7 +179,6 @@ function tellChecks(
 function tellWritten(
   { terminal }: CommandContext,
   node: NodeName,
-  files: readonly RenderedFile[],
   { out, written }: { readonly out: string; readonly written: readonly string[] },
 ): void {
   const { messageStyle: style } = terminal
@@ -185,13 +186,14 @@ function tellWritten(
     written.length === 0
       ? `Nothing to write: the files of ${node} are in ${out} already.`
       : `Wrote ${written.join(', ')} to ${out}.`
-  terminal.tell(`${style.good(style.symbols.done)} ${sentence}`, '')
-  terminal.tell(`On the host of ${node}, as root:`)
-  for (const { name, place, mode } of files) {
-    terminal.tell(`  install -m ${octal(mode)} -o root -g root ${name} ${place}`)
-  }
-  const services = files.some((file) => file.name === 'keepalived.conf')
-    ? 'haproxy keepalived'
-    : 'haproxy'
-  terminal.tell(`  systemctl enable ${services}`, `  systemctl reload-or-restart ${services}`)
+  terminal.tell(`${style.good(style.symbols.done)} ${sentence}`)
+}
+
+function tellSteps(
+  { terminal }: CommandContext,
+  node: NodeName,
+  files: readonly RenderedFile[],
+): void {
+  terminal.tell('', `On the host of ${node}, as root, in the folder of these files:`)
+  terminal.tell(...renderInstall(files).map((line) => `  ${line}`))
 }

@@ -31,8 +31,7 @@ export const statusCommand: Command = {
   options: [
     {
       flags: '-w, --watch',
-      description:
-        'keep the screen up to date, with the latest events; with --json a document per line',
+      description: 'keep the screen up to date, with events; with --json one document per line',
     },
   ],
   examples: [

@@ -37,7 +37,7 @@ export const switchoverCommand: Command = {
     {
       flags: '--to <node>',
       description: 'the new primary; the best standby when left out',
-      completes: 'node',
+      completes: 'candidate',
     },
     { flags: '--dry-run', description: 'only say what would be done, or what is in the way' },
     { flags: '-y, --yes', description: 'do not ask' },

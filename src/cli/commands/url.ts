@@ -19,7 +19,7 @@ export const urlCommand: Command = {
     {
       flags: '--node <name>',
       description: 'one node itself, past the balancer; `primary` for the one that is primary now',
-      completes: 'node-or-primary',
+      completes: 'data-node-or-primary',
     },
     { flags: '--show-secret', description: 'with the password' },
   ],

@@ -41,7 +41,7 @@ export async function openHostsCluster(
       passFile: passFileIn(folder),
       readPassword: async () => (await readFile(path.join(folder, 'app.password'), 'utf8')).trim(),
     },
-    clientWords: [],
+    clientWords: () => [],
     lab: null,
     processes: async () => [],
     isSupervised: async () => false,

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
-import type { NodeName } from '../../core/names.ts'
+import type { ClusterName, NodeName } from '../../core/names.ts'
 
 /** A host of the lab: a network namespace with one cable to the switch. */
 export type LabHost = {
@@ -17,6 +17,8 @@ export type LabHost = {
 }
 
 export type LabNetwork = {
+  /** Name of the cluster, for people. */
+  readonly cluster: ClusterName
   /** All namespaces of this lab begin with it. */
   readonly prefix: string
   /** Namespace of the switch, which holds nothing but the bridge and the cables. */
@@ -54,6 +56,7 @@ export function labNetworkOf(directory: string, layout: ClusterLayout): LabNetwo
   const taken = [...addresses, vip?.address, endpoints.write?.host, endpoints.read?.host]
   const client = { name: clientHost, address: freeAddress(taken), nodes: [] }
   return {
+    cluster: layout.cluster,
     prefix,
     switchNamespace: switchNamespaceOf(prefix),
     prefixLength: labPrefixLength,

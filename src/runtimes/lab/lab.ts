@@ -13,9 +13,7 @@ import { addressesOf, hasPower } from './network-state.ts'
 import {
   assertNetwork,
   assertRoot,
-  canEnter,
-  downError,
-  enterWords,
+  enter,
   forgetAddresses,
   hasCable,
   hasNetwork,
@@ -23,6 +21,7 @@ import {
   processesOn,
   setCable,
 } from './network.ts'
+import { hostsWithoutPower } from './power.ts'
 
 /** What the lab needs of the runtime that runs the nodes. */
 export type NodePower = {
@@ -53,16 +52,14 @@ export function createLab(network: LabNetwork, stateFolder: string, power: NodeP
     const others = from === null ? network.hosts.filter((each) => each !== host) : from.map(find)
     const same = others.indexOf(host)
     if (same !== -1) throw sameHost(host, name, from?.[same] ?? name)
-    return others.map((each) => each.name)
+    // Two nodes of one host are one host.
+    return [...new Set(others.map((each) => each.name))]
   }
   return {
     isDown: async () => !(await hasNetwork(network)),
+    hostNames: network.hosts.map((host) => host.name),
     hosts: () => describeHosts(network, stateFolder),
-    enter: (name) => {
-      const host = find(name)
-      if (!canEnter(host)) throw downError()
-      return enterWords(host)
-    },
+    enter: (name) => enter(network, find(name)),
     cut: async (name, from, isOneWay) => {
       const host = find(name)
       const others = othersThan(name, from)
@@ -75,6 +72,11 @@ export function createLab(network: LabNetwork, stateFolder: string, power: NodeP
         const open = withoutCut(faults, host.name, others)
         return from === null ? withLoss(withDelay(open, host.name, 0), host.name, 0) : open
       })
+    },
+    healAll: async () => {
+      const isChanged = await changeFaults(network, stateFolder, () => noFaults)
+      const dark = await hostsWithoutPower(network)
+      return { isChanged, withoutPower: dark.map((host) => host.name) }
     },
     setLoss: async (name, percent) => {
       const host = find(name)

@@ -1,7 +1,7 @@
 // Makes and removes the network of a lab: a switch in a namespace of its own, one namespace per host, a
 // cable between them. The network and the firewall of the machine itself are not touched.
 
-import { existsSync } from 'node:fs'
+import { statfsSync } from 'node:fs'
 import { readdir, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { isMissing } from '../../host/files.ts'
@@ -22,9 +22,25 @@ export function enterWords(host: LabHost): readonly string[] {
   return ['nsenter', `--net=${path.join(namespaceFolder, host.namespace)}`, '--']
 }
 
-/** Whether the namespace of a host is there: a program can be let in. */
-export function canEnter(host: LabHost): boolean {
-  return existsSync(path.join(namespaceFolder, host.namespace))
+/**
+ * The same, for a program of a person, who is told why it cannot be let in.
+ * @throws PgherdError PGHERD_LAB_ROOT, PGHERD_LAB_DOWN
+ */
+export function enter(network: LabNetwork, host: LabHost): readonly string[] {
+  assertRoot()
+  if (!canEnter(host)) throw downError(network)
+  return enterWords(host)
+}
+
+/** Whether the namespace of a host is there, and not only its name. */
+function canEnter(host: LabHost): boolean {
+  try {
+    const { type } = statfsSync(path.join(namespaceFolder, host.namespace))
+    return type === namespaceFileSystem
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
 }
 
 /** Whether there is a network at all, if only a part of it. */
@@ -159,17 +175,17 @@ async function isNamespace(name: string): Promise<boolean> {
 
 /** @throws PgherdError PGHERD_LAB_DOWN */
 export async function assertNetwork(network: LabNetwork): Promise<void> {
-  if (!(await hasNetwork(network))) throw downError()
+  if (!(await hasNetwork(network))) throw downError(network)
 }
 
 /** The network is gone, which is no damage. */
-export function downError(): PgherdError {
+function downError({ cluster }: LabNetwork): PgherdError {
   return new PgherdError({
     code: 'PGHERD_LAB_DOWN',
     reason: 'system',
-    message: 'the network of the lab is down',
-    because: 'its switch is not there, as after `pgherd down`',
-    hint: 'make it again, with the data that is there: pgherd up',
+    message: `the lab of cluster ${cluster} is down`,
+    because: 'its network is not there, as after `pgherd down`',
+    hint: `make it again, with the data that is there: pgherd up --cluster ${cluster}`,
   })
 }
 
@@ -179,7 +195,7 @@ export function assertRoot(): void {
   throw new PgherdError({
     code: 'PGHERD_LAB_ROOT',
     reason: 'system',
-    message: 'a lab can only be made and changed by root',
+    message: 'a lab can only be made, changed and entered by root',
     because: 'its hosts are network namespaces',
     hint: 'run the command with sudo, or leave --runtime out: the local runtime needs no root',
   })

@@ -5,16 +5,30 @@ import { dataNodesOf, votersOf } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
 import { PgherdError } from '../../lib/errors.ts'
 import { labHostOf } from './hosts.ts'
-import type { LabNetwork } from './hosts.ts'
+import type { LabHost, LabNetwork } from './hosts.ts'
 import { isTurnedOff } from './network-state.ts'
 import { assertNetwork, observeNetwork } from './network.ts'
 
-/** Nodes whose hosts are turned off; none while there is no network, for one that is made has power. */
-export async function nodesWithoutPower(network: LabNetwork): Promise<readonly NodeName[]> {
+/** Hosts that are turned off; none while there is no network, for one that is made has power. */
+export async function hostsWithoutPower(network: LabNetwork): Promise<readonly LabHost[]> {
   const state = await observeNetwork(network.prefix)
-  return network.hosts
-    .filter((host) => isTurnedOff(network, state, host))
-    .flatMap((host) => host.nodes)
+  return network.hosts.filter((host) => isTurnedOff(network, state, host))
+}
+
+/** Nodes on such hosts. */
+export async function nodesWithoutPower(network: LabNetwork): Promise<readonly NodeName[]> {
+  return (await hostsWithoutPower(network)).flatMap((host) => host.nodes)
+}
+
+/** For those who only look: none where nobody may, or while the network changes. */
+export async function hostsSeenWithoutPower(network: LabNetwork): Promise<readonly LabHost[]> {
+  try {
+    return await hostsWithoutPower(network)
+  } catch (error) {
+    // Without it `status` says less, but what it says is true.
+    if (error instanceof PgherdError) return []
+    throw error
+  }
 }
 
 /** @throws PgherdError PGHERD_LAB_POWER, PGHERD_LAB_DOWN when nothing can be started on the node's host */

@@ -10,7 +10,7 @@ import { messageOf } from '../../lib/errors.ts'
 import { createLab } from '../lab/lab.ts'
 import type { LabNetwork } from '../lab/hosts.ts'
 import { removeNetwork } from '../lab/network.ts'
-import { assertPower } from '../lab/power.ts'
+import { assertPower, hostsSeenWithoutPower } from '../lab/power.ts'
 import type { Lab, NodeProcesses, RuntimeCluster, StepListener } from '../runtime.ts'
 import { lockCluster } from './command-lock.ts'
 import { killNode, processesOf, startNode, stopNode } from './node-control.ts'
@@ -20,7 +20,7 @@ import { agentAmong } from './node-processes.ts'
 import type { ProcessInfo } from '../../host/process-info.ts'
 import type { LocalSettings } from './settings.ts'
 import { freezeAll, killAll, quitServers, thawAll } from './signal-node.ts'
-import { clientWords } from './site.ts'
+import { enterClient } from './site.ts'
 import { readAgentRecord, readWanted, writeWanted } from './state-files.ts'
 import { endSupervisor, ensureSupervisor, findSupervisor } from './supervision.ts'
 import { signalProcess } from '../../host/process-table.ts'
@@ -55,11 +55,21 @@ export function createLocalCluster(
       readPassword: async () =>
         (await readFile(path.join(paths.secrets, 'app.password'), 'utf8')).trim(),
     },
-    clientWords: clientWords(settings.site),
+    clientWords: () => enterClient(settings.site),
     lab: settings.site.lab === null ? null : labOf(context, settings.site.lab, layout),
     processes: async () => {
       const isSupervised = (await findSupervisor(paths)) !== null
-      return Promise.all(layout.nodes.map((node) => describeNode(paths, node, isSupervised)))
+      const nodes = await Promise.all(
+        layout.nodes.map((node) => describeNode(paths, node, isSupervised)),
+      )
+      const { lab } = settings.site
+      // Whoever pulls the plug of a host stops its nodes, so usually there is nothing to ask.
+      const isAnyStopped = nodes.some(({ state }) => state === 'stopped')
+      const dark = lab !== null && isAnyStopped ? await hostsSeenWithoutPower(lab) : []
+      return nodes.map((each) => ({
+        ...each,
+        hostWithoutPower: dark.find(({ nodes: some }) => some.includes(each.node))?.name ?? null,
+      }))
     },
     isSupervised: async () => (await findSupervisor(paths)) !== null,
     logFiles: (node) => logFilesOf(paths, node === null ? names : [node], node === null),
@@ -99,7 +109,7 @@ async function describeNode(
   paths: ClusterPaths,
   node: NodeLayout,
   isSupervised: boolean,
-): Promise<NodeProcesses> {
+): Promise<Omit<NodeProcesses, 'hostWithoutPower'>> {
   const wanted = await readWanted(paths.wantedFile(node.name))
   const record = await readAgentRecord(paths.agentFile(node.name))
   const processes = processesOf(paths, node)

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
-import { enterWords } from '../lab/network.ts'
+import { enter, enterWords } from '../lab/network.ts'
 import { clientHost, labHostOf, labNetworkOf } from '../lab/hosts.ts'
 import type { LabNetwork } from '../lab/hosts.ts'
 import type { ClusterPaths } from './paths.ts'
@@ -32,7 +32,16 @@ export function labSite(directory: string, layout: ClusterLayout): Site {
   }
 }
 
-/** Words before a program of a person, who sits at the client host of a lab. */
+/** Words before a program of ours that is to be where people are, at the client host of a lab. */
 export function clientWords(site: Site): readonly string[] {
   return site.lab === null ? [] : site.enter(clientHost)
+}
+
+/**
+ * The same before a program of a person.
+ * @throws PgherdError PGHERD_LAB_ROOT, PGHERD_LAB_DOWN
+ */
+export function enterClient({ lab }: Site): readonly string[] {
+  const client = lab === null ? null : labHostOf(lab, clientHost)
+  return lab === null || client === null ? [] : enter(lab, client)
 }
