@@ -38,6 +38,11 @@ describe('nodes that nobody waits for', () => {
     expect(steps).toEqual(['pg-1', 'pgw-0'])
   })
 
+  test('their hosts have no power → the same', () => {
+    const dark = { ...off, hostWithoutPower: 'host-2' } as const
+    expect(isHealthyBut(statusWith({ 'pg-2': dark }), absent)).toBe(true)
+  })
+
   test('another node is not ready → wait', () => {
     const waiting = healthyView('pg-1', {}, { state: 'waiting' })
     expect(isHealthyBut(statusWith({ 'pg-2': off, 'pg-1': waiting }), absent)).toBe(false)

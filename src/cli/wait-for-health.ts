@@ -48,6 +48,8 @@ export async function waitForHealth(
   }
 }
 
+const absences: ReadonlySet<StatusReason['code']> = new Set(['node-stopped', 'node-without-power'])
+
 /** What the absence of a node leads to, wherever it is. */
 const consequences: ReadonlySet<StatusReason['code']> = new Set(['store-votes', 'durability'])
 
@@ -58,7 +60,7 @@ export function isHealthyBut(status: ClusterStatus, absent: readonly NodeName[])
   return status.reasons.every(({ code, node }) => {
     if (node === null) return consequences.has(code)
     // An absent primary is still missed: another one has to take over.
-    return code === 'node-stopped' && absent.includes(node)
+    return absences.has(code) && absent.includes(node)
   })
 }
 
