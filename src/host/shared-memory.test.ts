@@ -2,10 +2,17 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { makeScratch } from '../../test/support/stand-in-programs.ts'
 import type { Scratch } from '../../test/support/stand-in-programs.ts'
-import { listedFiles, parseRecord, removeRecordedMemory } from './shared-memory.ts'
+import {
+  listedFiles,
+  parseRecord,
+  recordSharedMemory,
+  removeRecordedMemory,
+  unusedFiles,
+} from './shared-memory.ts'
+import type { SharedMemory } from './shared-memory.ts'
 
 let scratch: Scratch
 let record: string
@@ -53,14 +60,44 @@ test('a segment that got the number since has another key, and stays', async () 
   }
 })
 
-test('what the list in a file names is removed with it', async () => {
-  const other = 4_000_000_000 + (process.pid % 100_000)
+test('memory of a server before is kept in the record until it is gone', async () => {
+  const [file, next] = ['7', '6'].map((digit) => `/dev/shm/PostgreSQL.${digit}${process.pid}`)
+  await writeFile(file!, '')
+  const segment = makeSegment()
+  const isRecorded = (memory: SharedMemory) =>
+    vi.waitFor(() => expect(parseRecord(readFileSync(record, 'utf8'))).toEqual(memory))
+  recordSharedMemory(record, { files: [file!], segments: [segment] })
+  await isRecorded({ files: [file!], segments: [segment] })
+  recordSharedMemory(record, { files: [next!], segments: [] })
+  await isRecorded({ files: [next!, file!], segments: [segment] })
+  await removeRecordedMemory(record)
+  expect([existsSync(file!), keyOf(segment.id)]).toEqual([false, null])
+  recordSharedMemory(record, { files: [next!], segments: [] })
+  await isRecorded({ files: [next!], segments: [] })
+})
+
+/** The list of a server, with one item and one that is free. */
+function listOf(other: number): Buffer {
   const list = Buffer.alloc(16 + 40 * 3)
   list.writeUInt32LE(0x9a503d32, 0)
   list.writeUInt32LE(2, 4)
   list.writeUInt32LE(3, 8)
   list.writeUInt32LE(other, 16)
   list.writeUInt32LE(0, 56)
+  return list
+}
+
+test('of a file that somebody uses, what it lists stays too', async () => {
+  const file = path.join(scratch.directory, 'list')
+  await writeFile(file, listOf(42))
+  expect(unusedFiles([file], new Set([file]))).toEqual([])
+  expect(unusedFiles([file], new Set(['/dev/shm/PostgreSQL.42']))).toEqual([file])
+  expect(unusedFiles([file], new Set())).toEqual([file, '/dev/shm/PostgreSQL.42'])
+})
+
+test('what the list in a file names is removed with it', async () => {
+  const other = 4_000_000_000 + (process.pid % 100_000)
+  const list = listOf(other)
   expect(listedFiles(list)).toEqual([`/dev/shm/PostgreSQL.${String(other)}`])
   const file = `/dev/shm/PostgreSQL.8${String(process.pid)}`
   await writeFile(file, list)

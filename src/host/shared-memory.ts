@@ -5,7 +5,7 @@
 // it when it is dead.
 
 import { execFile } from 'node:child_process'
-import { readFileSync, readFile, readdirSync, rm, rmSync, writeFile } from 'node:fs'
+import { existsSync, readFile, readFileSync, readdirSync, rm, rmSync, writeFile } from 'node:fs'
 import { promisify } from 'node:util'
 
 export type SharedMemory = {
@@ -76,13 +76,24 @@ export function listedFiles(bytes: Buffer | undefined): readonly string[] {
     .map((handle) => `/dev/shm/PostgreSQL.${String(handle)}`)
 }
 
-/** Does not wait, and says nothing when it fails: what is not recorded is left, and nothing else. */
+/**
+ * Adds to the record, and takes out of it what is gone: memory of a server that was killed stays when its
+ * directory was replaced by another. Does not wait, and says nothing when it fails: what is not recorded
+ * is left, and nothing else.
+ */
 export function recordSharedMemory(recordFile: string, memory: SharedMemory): void {
-  const lines = [
-    ...memory.files,
-    ...memory.segments.map(({ id, key }) => `segment ${String(id)} key ${String(key)}`),
-  ]
-  writeFile(recordFile, `${lines.join('\n')}\n`, () => undefined)
+  readFile(recordFile, 'utf8', (error, text) => {
+    const former = error === null ? parseRecord(text) : noSharedMemory
+    const files = former.files.filter((file) => existsSync(file))
+    const segments = former.segments.filter((segment) => usersOf(segment) !== null)
+    const lines = [
+      ...[...memory.files, ...files],
+      ...[...memory.segments, ...segments].map(
+        ({ id, key }) => `segment ${String(id)} key ${String(key)}`,
+      ),
+    ]
+    writeFile(recordFile, `${[...new Set(lines)].join('\n')}\n`, () => undefined)
+  })
 }
 
 /** What a record says; lines that make no sense are left out. */
@@ -107,10 +118,21 @@ export async function removeRecordedMemory(recordFile: string): Promise<void> {
   } catch {
     return
   }
-  const used = new Set(mappedFiles())
-  const files = recorded.files.flatMap((file) => [file, ...listedFiles(readBytes(file))])
-  for (const file of files) if (!used.has(file)) rmSync(file, { force: true })
+  for (const file of unusedFiles(recorded.files, new Set(mappedFiles()))) {
+    rmSync(file, { force: true })
+  }
   for (const segment of recorded.segments) await removeSegment(segment)
+}
+
+/** Those in nobody's use, and what they list; the list of somebody else's server is none of our business. */
+export function unusedFiles(
+  files: readonly string[],
+  used: ReadonlySet<string>,
+): readonly string[] {
+  return files
+    .filter((file) => !used.has(file))
+    .flatMap((file) => [file, ...listedFiles(readBytes(file))])
+    .filter((file) => !used.has(file))
 }
 
 function mappedFiles(): readonly string[] {
@@ -120,14 +142,19 @@ function mappedFiles(): readonly string[] {
 }
 
 /** Node has no call for it; `ipcrm` belongs to every Debian. */
-async function removeSegment({ id, key }: Segment): Promise<void> {
+async function removeSegment(segment: Segment): Promise<void> {
+  if (usersOf(segment) !== 0) return
+  await promisify(execFile)('ipcrm', ['--shmem-id', String(segment.id)]).catch(() => undefined)
+}
+
+/** How many processes use it; null when it is gone, or its id is another's by now. */
+function usersOf({ id, key }: Segment): number | null {
   // Columns: key, shmid, permissions, size, creator, last user, how many processes use it (proc(5)).
-  const isUnused = readText('/proc/sysvipc/shm')
+  const row = readText('/proc/sysvipc/shm')
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
-    .some((row) => row[0] === key && row[1] === id && row[6] === 0)
-  if (!isUnused) return
-  await promisify(execFile)('ipcrm', ['--shmem-id', String(id)]).catch(() => undefined)
+    .find((columns) => columns[0] === key && columns[1] === id)
+  return row?.[6] ?? null
 }
 
 function readBytes(file: string): Buffer | undefined {
