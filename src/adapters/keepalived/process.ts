@@ -4,7 +4,7 @@
 import { rm } from 'node:fs/promises'
 import type { ClusterLayout, VipLayout } from '../../core/cluster-layout.ts'
 import type { NodeName } from '../../core/names.ts'
-import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import { ensureDirectory, writeFileAtomic } from '../../host/files.ts'
 import {
   adoptLasting,
   findLasting,
@@ -20,6 +20,7 @@ import { renderCheckScript } from './check-script.ts'
 import { foreignOwnerOf } from './foreign-owner.ts'
 import { validateConfig } from './program.ts'
 import { renderConfig } from './render.ts'
+import { isTold, telling } from './told-config.ts'
 
 export type KeepalivedOptions = LastingFiles & {
   /** Name or path of the program. */
@@ -63,17 +64,14 @@ export async function ensureRunning(
   await release()
   await assertUnclaimed(vip, settings)
   await writeFitness(options, isFit ?? false)
-  await replaceConfig(options, config)
-  const process = await start(options)
-  await writeFileAtomic(takenFile(options), config, { mode: 0o640 })
+  const process = await telling(noteFile(options), config, async () => {
+    await replaceConfig(options, config)
+    return start(options)
+  })
   return { process, outdated: null }
 }
 
-/**
- * What Keepalived was told to read. An agent that is killed after it has written another configuration has
- * perhaps not told it: the file itself does not tell what runs.
- */
-const takenFile = ({ configFile }: KeepalivedOptions): string => `${configFile}.taken`
+const noteFile = ({ configFile }: KeepalivedOptions): string => `${configFile}.taken`
 
 async function start(options: KeepalivedOptions): Promise<LastingProcess> {
   const { ownPidFile, vrrpPidFile, configFile } = options
@@ -93,15 +91,16 @@ async function changeConfig(
   pid: number,
   config: string,
 ): Promise<string | null> {
-  if ((await readFileIfPresent(takenFile(options))) === config) return null
+  if (await isTold(noteFile(options), config)) return null
   try {
-    await replaceConfig(options, config)
+    await telling(noteFile(options), config, async () => {
+      await replaceConfig(options, config)
+      signalProcess(pid, 'SIGHUP')
+    })
+    return null
   } catch (error) {
     return describeError(error)
   }
-  signalProcess(pid, 'SIGHUP')
-  await writeFileAtomic(takenFile(options), config, { mode: 0o640 })
-  return null
 }
 
 /** The parent and the process that speaks VRRP. */
