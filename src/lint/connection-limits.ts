@@ -103,7 +103,7 @@ export function ownLimitOf(proxy: PostgresProxy): ClientLimit | null {
       name: `maxconn of server ${server.name}`,
     })),
   ].flatMap(({ text, place, name }) => {
-    const count = parseCount(text)
+    const count = parseLimit(text)
     return count === null ? [] : [{ count, place, name }]
   })
   return candidates.toSorted((left, right) => left.count - right.count)[0] ?? null
@@ -111,10 +111,16 @@ export function ownLimitOf(proxy: PostgresProxy): ClientLimit | null {
 
 function globalLimitOf({ global }: HaproxyFile): ClientLimit | null {
   const limit = global.findLast(({ words }) => words[0] === 'maxconn')
-  const count = parseCount(limit?.words[1])
+  const count = parseLimit(limit?.words[1])
   return limit === undefined || count === null
     ? null
     : { count, place: limit.place, name: 'global maxconn' }
+}
+
+/** What `maxconn` says; for HAProxy 0 is as good as missing. */
+export function parseLimit(text: string | null | undefined): number | null {
+  const count = parseCount(text)
+  return count === 0 ? null : count
 }
 
 /**
@@ -145,8 +151,8 @@ function connectionsOf(deployment: Deployment, file: HaproxyFile): ReadonlyMap<s
   const sums = new Map<string, number>()
   for (const { proxy, server } of waysToPrimary(deployment, file)) {
     const limits = [
-      parseCount(serverOption(server, 'maxconn')),
-      ...proxy.fronts.slice(0, 1).map((front) => parseCount(settingOf(front, 'maxconn')?.words[1])),
+      parseLimit(serverOption(server, 'maxconn')),
+      ...proxy.fronts.slice(0, 1).map((front) => parseLimit(settingOf(front, 'maxconn')?.words[1])),
       globalLimitOf(file)?.count ?? null,
     ].filter((count) => count !== null)
     if (limits.length === 0) continue

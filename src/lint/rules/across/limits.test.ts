@@ -49,6 +49,25 @@ test('L603: what reads fall back to counts with the writes', () => {
   expect(placesOf('L603', of(7))).toEqual([])
 })
 
+test('L602, L603: maxconn 0 is no limit', () => {
+  const of = (proxyMax: number, serverMax: number) =>
+    lintTexts({
+      ...nodes,
+      'haproxy.cfg': [
+        'global\n  maxconn 500',
+        `listen write\n  mode tcp\n  bind *:5432\n  maxconn ${proxyMax}`,
+        `  server pg-0 10.0.0.1:5433 check maxconn ${serverMax}`,
+        `  server pg-1 10.0.0.1:5434 check maxconn ${serverMax}`,
+        '',
+      ].join('\n'),
+    })
+      .filter(({ rule }) => ['L602', 'L603'].includes(rule))
+      .map(({ rule, line, message }) => `${rule} ${line} ${message.split(',')[0]!}`)
+  expect(of(0, 0)).toEqual(['L603 2 global maxconn is 500'])
+  expect(of(500, 0)).toEqual(['L603 6 maxconn of write is 500'])
+  expect(of(0, 95)).toEqual([])
+})
+
 test('L603: two balancers add up, and what superusers have of their own counts', () => {
   const pair = (maxconn: number) => ({
     ...nodes,

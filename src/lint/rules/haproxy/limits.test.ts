@@ -51,6 +51,11 @@ describe('time-outs', () => {
   })
 })
 
+test('L113: maxconn 0 leaves the limit to HAProxy', () => {
+  const text = 'global\n  maxconn 0\nlisten pg\n  mode tcp\n  bind *:5432\n  maxconn 50\n'
+  expect(placesOf('L113', { 'haproxy.cfg': text })).toEqual([])
+})
+
 test('L113: what proxies inherit from one line is counted once', () => {
   const proxies = 'listen a\nlisten b\nlisten c\n'
   const text = `global\n  maxconn 100\ndefaults\n  maxconn 60\n${proxies}`

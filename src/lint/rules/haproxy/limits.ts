@@ -1,10 +1,10 @@
 // L1xx: how long HAProxy waits, and how many clients it takes.
 
-import { limitsFix, limitsFixOf, writtenLimits } from '../../connection-limits.ts'
+import { limitsFix, limitsFixOf, parseLimit, writtenLimits } from '../../connection-limits.ts'
 import { perHaproxyFile, perTcpProxy, toldOnce } from '../../frames.ts'
 import { type HaproxyProxy, parseHaproxyTimeMs, settingOf } from '../../parse-haproxy.ts'
 import { type Fault, type Rule, faultAt, listed } from '../../rule.ts'
-import { parseCount, secondsOf } from '../../source-text.ts'
+import { secondsOf } from '../../source-text.ts'
 
 /** Pools keep idle connections about this long. */
 const idleMinMs = 30 * 60_000
@@ -50,7 +50,7 @@ export const haproxyLimitRules: readonly Rule[] = [
     fix: limitsFix,
     check: perHaproxyFile((file, deployment) => {
       const limit = file.global.findLast(({ words }) => words[0] === 'maxconn')
-      const limitCount = parseCount(limit?.words[1])
+      const limitCount = parseLimit(limit?.words[1])
       const sum = writtenLimits(file).reduce((left, right) => left + right, 0)
       if (limit === undefined || limitCount === null || limitCount >= sum) return []
       const message = `global maxconn ${limitCount} is below the ${sum} of all proxies together`
