@@ -3,8 +3,11 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { renderConfig } from '../src/adapters/haproxy/render.ts'
+import type { PostgresOptions } from '../src/adapters/postgres/options.ts'
+import { renderStaticSettings } from '../src/adapters/postgres/settings.ts'
 import { serverConnections } from '../src/config/connections.ts'
 import { parseSpec } from '../src/config/load.ts'
+import { asNodeName } from '../src/core/names.ts'
 import { lintTexts } from './support/lint-examples.ts'
 
 const drawn = fc.record({
@@ -46,9 +49,14 @@ function findingsOf(cluster: Drawn, enlarged: number): readonly string[] {
     { length: balancerCount },
     (_, index) => [`lb${String(index)}/haproxy.cfg`, haproxy] as const,
   )
-  const postgres = Object.entries({ ...parameters, superuser_reserved_connections: 6 })
-    .map(([name, value]) => `${name} = '${String(value)}'\n`)
-    .join('')
+  const postgres = renderStaticSettings({
+    node: asNodeName('node-0'),
+    host: '10.0.0.1',
+    plan: layout.plan,
+    slotCapMb: 4096,
+    clusterHosts: ['10.0.0.1'],
+    parameters,
+  } as PostgresOptions)
   return lintTexts({ ...Object.fromEntries(balancers), 'postgresql.conf': postgres })
     .filter(({ rule }) => ['L113', 'L602', 'L603'].includes(rule))
     .map(({ rule, message }) => `${rule} ${message}`)
