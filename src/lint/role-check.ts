@@ -39,7 +39,9 @@ export function roleCheckSnippet(
 }
 
 function isTooOld(image: string): boolean {
-  const version = /:(\d+)/.exec(image.slice(image.lastIndexOf('/') + 1))?.[1]
+  // A digest behind it begins with `@`, and has a colon too.
+  const [name = ''] = image.slice(image.lastIndexOf('/') + 1).split('@')
+  const version = /:(\d+)/.exec(name)?.[1]
   return version !== undefined && Number(version) < versionMin
 }
 

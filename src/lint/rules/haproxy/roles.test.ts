@@ -98,7 +98,17 @@ describe('L101 in front of containers with repmgr', () => {
     expect(snippet).toContain(`tcp-check send-binary ${startup}5800000004`)
     expect(snippet).toContain('tcp-check expect binary 696e5f686f745f7374616e646279006f666600')
   })
-  test.each(['bitnami/postgresql-repmgr:13.9', 'postgres:16'])('%s → none', (image) => {
+  test.each([
+    'bitnami/postgresql-repmgr:13.9',
+    'bitnami/postgresql-repmgr:13@sha256:99',
+    'postgres',
+  ])('%s → none', (image) => {
     expect(findingOf(image)?.snippet).toBeUndefined()
   })
+  test.each(['bitnami/postgresql-repmgr', 'bitnami/postgresql-repmgr@sha256:09ab'])(
+    '%s, whose version nobody says → one',
+    (image) => {
+      expect(findingOf(image)?.snippet).toBeDefined()
+    },
+  )
 })
