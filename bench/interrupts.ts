@@ -1,5 +1,5 @@
 // Ctrl-C and SIGTERM during a bench: what it has brought up is undone, the latest first, before it ends.
-// Nothing is heeded before `heedInterrupts`.
+// Nothing is heeded before `heed`.
 
 import { constants } from 'node:os'
 

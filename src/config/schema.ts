@@ -155,7 +155,7 @@ const balancer = z.strictObject({
   connectionsMax: z.int().min(10).max(100_000).default(defaults.clientConnectionsMax).meta({
     unit: 'connections',
     description:
-      'How many client connections a balancer carries at each endpoint. To one PostgreSQL all balancers together open max_connections less what superusers, pgherd itself and those who connect past them need (18 of three data nodes). Each has the same part of it; on the primary, a quarter is for reads while no standby is fit. Clients beyond that wait for up to 5 s.',
+      'How many client connections a balancer carries at each endpoint. To one PostgreSQL all balancers together open max_connections less what superusers, pgherd itself and those who connect past them need (18 of three data nodes). Each has the same part of it, or all of it where they share an address; on the primary, an eighth is for reads while no standby is fit. Clients beyond that wait for up to 5 s.',
   }),
   readLagMaxMb: z.int().min(1).max(1_048_576).nullable().default(defaults.readLagMaxMb).meta({
     unit: 'MiB',
