@@ -101,7 +101,7 @@ describe('L101 in front of containers with repmgr', () => {
   test.each([
     'bitnami/postgresql-repmgr:13.9',
     'bitnami/postgresql-repmgr:13@sha256:99',
-    'postgres',
+    'postgres:16',
   ])('%s → none', (image) => {
     expect(findingOf(image)?.snippet).toBeUndefined()
   })
