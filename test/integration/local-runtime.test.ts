@@ -351,6 +351,11 @@ describe('down and destroy', () => {
     expect(parseRecord(await readFile(record, 'utf8')).files.every(isThere)).toBe(true)
     await removeRecordedMemory(record)
     expect(memory.files.every(isThere)).toBe(true)
+    // One that was removed while it is in use stays in the list, without its key.
+    const segmentsNow = await readFile('/proc/sysvipc/shm', 'utf8')
+    for (const { id, key } of memory.segments) {
+      expect(segmentsNow).toMatch(new RegExp(`^ *${String(key)} +${String(id)} `, 'm'))
+    }
     // One that is killed cannot remove what it has, and nobody starts it again.
     await pgherd('node', 'kill', 'pg-1')
     await pgherd('destroy', '--yes', '--cluster', 'runtime')
