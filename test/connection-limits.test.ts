@@ -56,7 +56,7 @@ function findingsOf(cluster: Drawn, enlarged: number): readonly string[] {
     slotCapMb: 4096,
     clusterHosts: ['10.0.0.1'],
     parameters,
-  } as PostgresOptions)
+  } as unknown as PostgresOptions)
   return lintTexts({ ...Object.fromEntries(balancers), 'postgresql.conf': postgres })
     .filter(({ rule }) => ['L113', 'L602', 'L603'].includes(rule))
     .map(({ rule, message }) => `${rule} ${message}`)
