@@ -52,11 +52,11 @@ export async function namedHost({ lab, running }: OpenedLab, text: string): Prom
 }
 
 /**
- * The hosts of a list with commas, each once.
+ * The hosts of a list with commas, and perhaps blanks behind them, each once.
  * @throws PgherdError PGHERD_USAGE when it names none, or as namedHost does
  */
 export async function namedHosts(opened: OpenedLab, text: string): Promise<readonly string[]> {
-  const words = text.split(',').filter((word) => word !== '')
+  const words = text.split(/[\s,]+/).filter((word) => word !== '')
   const hosts = new Set<string>()
   for (const word of words) hosts.add(await namedHost(opened, word))
   if (hosts.size > 0) return [...hosts]

@@ -506,6 +506,7 @@ describe('hosts of a lab', () => {
   test.each([
     ['lab cut pg-1 --from primary', 'cut pg-1 pg-0'],
     ['lab cut primary --from vip,pg-1,vip', 'cut pg-0 lb-0,pg-1'],
+    ["lab cut pg-0 --from 'pg-1, pg-2'", 'cut pg-0 pg-1,pg-2'],
     ['lab cut vip --one-way', 'cut lb-0 all one-way'],
     ['lab heal pg-1 --from vip', 'heal pg-1 lb-0'],
     ['lab heal vip', 'heal lb-0 all'],
