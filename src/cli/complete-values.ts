@@ -32,7 +32,7 @@ export async function runComplete(
   }
   const current = words.at(-1) ?? ''
   const candidates =
-    found.kind === 'words' ? found.candidates : await valuesOf(context, found.completes, current)
+    found.kind === 'words' ? found.candidates : await valuesOf(context, found.completes, words)
   context.terminal.print(
     ...renderCandidates(candidates.filter(({ value }) => value.startsWith(current))),
   )
@@ -73,10 +73,14 @@ async function hostsOf(context: CommandContext): Promise<readonly Candidate[]> {
   ]
 }
 
-/** Candidates for the last word of a list with commas; each is the whole list as it would then be. */
-function asList(candidates: readonly Candidate[], current: string): readonly Candidate[] {
+/**
+ * Candidates for the last word of a list with commas; each is the whole list as it would then be. Whoever
+ * stands in it, or before it, is left out: there is no cable between a host and itself.
+ */
+function asList(candidates: readonly Candidate[], words: readonly string[]): readonly Candidate[] {
+  const current = words.at(-1) ?? ''
   const before = current.slice(0, current.lastIndexOf(',') + 1)
-  const named = before.split(',')
+  const named = [...words.slice(0, -1), ...before.split(',')]
   return candidates
     .filter(({ value }) => !named.includes(value))
     .map((one) => ({ ...one, value: before + one.value }))
@@ -85,7 +89,7 @@ function asList(candidates: readonly Candidate[], current: string): readonly Can
 async function valuesOf(
   context: CommandContext,
   completes: Completion,
-  current: string,
+  words: readonly string[],
 ): Promise<readonly Candidate[]> {
   switch (completes) {
     case 'cluster': {
@@ -105,7 +109,7 @@ async function valuesOf(
     case 'lab-host':
       return hostsOf(context)
     case 'lab-hosts':
-      return asList(await hostsOf(context), current)
+      return asList(await hostsOf(context), words)
     case 'event': {
       const cluster = await openCluster(context)
       const events = (await gatherEvents(cluster, cluster.connect(), deadlineMs)) ?? []
