@@ -77,7 +77,8 @@ test('L603: two balancers add up, and what superusers have of their own counts',
   expect(placesOf('L603', pair(49))).toEqual(['lb1/haproxy.cfg:4', 'lb2/haproxy.cfg:4'])
   expect(placesOf('L603', pair(48))).toEqual([])
   const conf = { 'postgresql.conf': 'superuser_reserved_connections = 10\n' }
-  expect(placesOf('L603', { ...pair(48), ...conf })).toHaveLength(2)
+  expect(placesOf('L603', { ...pair(46), ...conf })).toHaveLength(2)
+  expect(placesOf('L603', { ...pair(45), ...conf })).toEqual([])
 })
 
 describe('L113 and L603: one advice', () => {
