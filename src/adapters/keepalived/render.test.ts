@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { ClusterLayout, NodeLayout, VipLayout } from '../../core/cluster-layout.ts'
 import { asNodeName } from '../../core/names.ts'
@@ -36,6 +38,15 @@ describe('the drop-in of systemd', () => {
       /\[Service\]\nRestart=always\n[^]*\nExecStopPost=-.* address del 10\.0\.0\.100\/24 dev eth1\n$/,
     )
     expect(() => renderUnit(layoutOf({}, null), 'eth1')).toThrow(RangeError)
+  })
+
+  it('is what the guide shows, without its comments', () => {
+    const guide = readFileSync(
+      path.resolve(import.meta.dirname, '../../../docs/guides/balancers.md'),
+      'utf8',
+    )
+    const text = renderUnit(layoutOf({}, vip), 'eth0').replace(/^#.*\n/gm, '')
+    expect(guide).toContain(`\`\`\`ini\n${text}\`\`\`\n`)
   })
 })
 
