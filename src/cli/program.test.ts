@@ -697,6 +697,14 @@ test('what nobody foresaw is reported as a bug, with its stack', async () => {
   expect(stderr).toContain('caused by: RangeError')
 })
 
+test('render: what is printed is not what is to be installed', async () => {
+  const folder = 'in the folder that --out writes:'
+  const printed = await pgherd(`render lb-7 --spec ${spareFile}`)
+  expect(printed).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(folder) as string })
+  const written = await pgherd(`render lb-7 --spec ${spareFile} --out ${scratch}`)
+  expect(written.stderr).toContain('in the folder of these files:')
+})
+
 test('completion for a shell never complains', async () => {
   expect((await pgherd('__complete node kill pr')).stdout).toBe(
     'primary\tthe node that is primary now\n',

@@ -62,12 +62,13 @@ export const renderCommand: Command = {
     tellChecks(context, loaded, checks, statsPassword)
     if (out === null) {
       terminal.print(...shown.flatMap(printedLines))
-      tellSteps(context, node, files)
+      // What was printed has no password: it is not for the host.
+      tellSteps(context, node, files, 'the folder that --out writes')
       tellNext(terminal, `pgherd render ${node} ${selectionOf(context)}--out DIR`)
       return 'done'
     }
     tellWritten(context, node, { out, written })
-    tellSteps(context, node, files)
+    tellSteps(context, node, files, 'the folder of these files')
     return 'done'
   },
 }
@@ -193,7 +194,8 @@ function tellSteps(
   { terminal }: CommandContext,
   node: NodeName,
   files: readonly RenderedFile[],
+  where: string,
 ): void {
-  terminal.tell('', `On the host of ${node}, as root, in the folder of these files:`)
+  terminal.tell('', `On the host of ${node}, as root, in ${where}:`)
   terminal.tell(...renderInstall(files).map((line) => `  ${line}`))
 }
