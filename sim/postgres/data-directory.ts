@@ -36,6 +36,8 @@ export class SimDataDirectory {
   mustPass: WalEntry | null = null
   /** Superusers hold every connection, and are back after each start: pgherd cannot knock. */
   isCrowded = false
+  /** Every place for a replication slot is taken, and one of ours is missing. */
+  hasNoSlotLeft = false
   /** The connection over which a promotion is asked for breaks when the server is a primary. */
   losesPromotionAnswer = false
   /** The program that reads its control file hangs: whoever looks at the directory learns nothing. */

@@ -244,7 +244,8 @@ export class SimPostgres implements Postgres {
 
   async ensureSlots(nodes: readonly NodeName[], _deadlineMs: number): Promise<void> {
     const server = await this.#running()
-    const { slots } = server.directory
+    const { slots, hasNoSlotLeft } = server.directory
+    if (hasNoSlotLeft) throw new PostgresError('failed', 'all replication slots are in use')
     const wanted = new Set(nodes.map((node) => slotNameOf(node)))
     for (const slot of slots) {
       const isActive = server.walsenders.some((walsender) => walsender.slotName === slot)

@@ -50,6 +50,34 @@ export const becomingPrimaryScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'no slot is left on a new primary',
+    about: 'The primary dies, and on both standbys an operator has taken every place for slots.',
+    topology: 'three',
+    untilMs: 30_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      for (const node of [b, c]) node.directory.hasNoSlotLeft = true
+      stage.down(a)
+      await stage.until('another serves', () => [b, c].some((node) => stage.serving() === node))
+    },
+  },
+  {
+    name: 'no slot is left, and a standby dies',
+    about:
+      'On the primary an operator has taken every place for slots; then a member of the list dies.',
+    topology: 'three',
+    untilMs: 40_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      a.directory.hasNoSlotLeft = true
+      await stage.wait(6000)
+      stage.down(c)
+      await stage.listIs(b)
+    },
+  },
+  {
     name: 'the answer to a promotion is lost',
     about: 'A standby was promoted, and its agent learns it only by looking (I9).',
     topology: 'three',
