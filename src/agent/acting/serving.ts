@@ -63,11 +63,12 @@ export async function keepSlots(node: Node): Promise<void> {
   const nowMs = ports.clock.monotonicMs()
   if (memory.slotsKeptAtMs !== null && nowMs - memory.slotsKeptAtMs < slotsPeriodMs) return
   const peers = dataNodesOf(layout).filter((peer) => peer.name !== self.name)
+  // Also when it fails: whoever comes here has more important things to do, and not every time.
+  memory.slotsKeptAtMs = nowMs
   await dataOf(node).postgres.ensureSlots(
     peers.map((peer) => peer.name),
     layout.plan.ttlMs,
   )
-  memory.slotsKeptAtMs = nowMs
 }
 
 /** Makes a checkpoint while the primary still serves, so that the stop is short. */
