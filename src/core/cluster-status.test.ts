@@ -255,7 +255,11 @@ describe('nodes that do not answer', () => {
   })
 
   test('a balancer that knows no way to the primary is one too', () => {
-    const lost = healthyView('lb-0', {}, { balancing: { writesTo: null, hasVip: true } })
+    const lost = healthyView(
+      'lb-0',
+      {},
+      { balancing: { writesTo: null, hasVip: true, holding: 'lb-0@1', beside: [] } },
+    )
     expect(merge({ 'lb-0': lost }).reasons).toMatchObject([{ code: 'balancer', node: 'lb-0' }])
   })
 

@@ -52,6 +52,10 @@ export type BalancerReport = {
   readonly writesTo: NodeName | null
   /** Whether the address that the balancers share is on this host; null when there is none. */
   readonly hasVip: boolean | null
+  /** The name of the address's present stay on this host, new with each; null: it is not here. */
+  readonly holding: string | null
+  /** While it is here: the stays on other hosts that this balancer has been told of. */
+  readonly beside: readonly string[]
 }
 
 /** The part of a report that decisions of other nodes rest on: its change is published at once. */

@@ -107,7 +107,12 @@ const reportSchema: z.ZodType<NodeReport> = z.object({
   isEvidence: z.boolean(),
   // Agents of an older version do not know it.
   balancing: z
-    .object({ writesTo: nodeName.nullable(), hasVip: z.boolean().nullable() })
+    .object({
+      writesTo: nodeName.nullable(),
+      hasVip: z.boolean().nullable(),
+      holding: z.string().nullable().default(null),
+      beside: z.array(z.string()).default([]),
+    })
     .nullable()
     .default(null),
   version: z.string(),

@@ -59,10 +59,11 @@ function bench(vip: Vip | null = null) {
   } as unknown as StoreMember
   const random = { hex: () => 'abcd' } as unknown as Random
   const lb = { name: asNodeName('lb-0'), role: 'balancer' }
+  const partner = { name: asNodeName('lb-1'), role: 'balancer' }
   const layout = {
     cluster: 'main',
     plan: timingPlans.fast,
-    nodes: [lb],
+    nodes: vip === null ? [lb] : [lb, partner],
     vip: vip === null ? null : { address: '10.0.0.100', advertMs: 1000 },
   } as unknown as ClusterLayout
   const options = { layout, node: asNodeName('lb-0'), version: '0.1.0' }
@@ -83,10 +84,13 @@ function bench(vip: Vip | null = null) {
     systemId: null,
     handOverTo: null,
   }
-  const see = async (changes: Partial<LeaseRecord> = {}): Promise<void> => {
+  const see = async (
+    changes: Partial<LeaseRecord> = {},
+    reports: StoreView['reports'] = emptyStoreView.reports,
+  ): Promise<void> => {
     lease = { ...lease, ...changes, sequence: lease.sequence + 1 }
     revision += 1
-    listener({ ...emptyStoreView, revision, lease: { value: lease, revision } })
+    listener({ ...emptyStoreView, revision, lease: { value: lease, revision }, reports })
     await settle()
     await settle()
   }
@@ -250,6 +254,27 @@ describe('balancer: what it tells', () => {
     expect(appended).toEqual(['lb-0 has the address 10.0.0.100.'])
     await become({ kind: 'starting', detail: 'Keepalived ended' })
     expect(appended.at(-1)).toBe('lb-0 has the address 10.0.0.100 no longer.')
+    await stop()
+  })
+
+  it('answers at once, and once, who has the shared address besides it', async () => {
+    const { published, see, stop } = bench({
+      start: () => undefined,
+      state: () => ({ kind: 'running', isHere: true, outdated: null }),
+      onChange: () => undefined,
+      setFit: async () => undefined,
+      stop: async () => undefined,
+    })
+    await settle()
+    const name = asNodeName('lb-1')
+    const balancing = { writesTo: null, hasVip: true, holding: 'lb-1@7', beside: [] }
+    const reports = new Map([[name, { value: makeReport({ name, balancing }), revision: 5 }]])
+    const before = published.length
+    await see({}, reports)
+    await see({}, reports)
+    const answers = published.slice(before).map((report) => report.balancing?.beside)
+    expect(answers).toEqual([['lb-1@7']])
+    expect(published.at(-1)?.balancing?.holding).toMatch(/^lb-0@/)
     await stop()
   })
 

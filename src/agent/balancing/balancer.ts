@@ -14,9 +14,10 @@ import { StoreUnavailableError } from '../../ports/cluster-store.ts'
 import { Chronicle } from '../chronicle.ts'
 import { StoreMirror } from '../store-mirror.ts'
 import { Waker } from '../waker.ts'
+import { Holding } from './holding.ts'
 import { keepVip } from './keep-vip.ts'
 import type { BalancerParts, BalancerPorts } from './parts.ts'
-import { hasVip, keepReporting, reportOf } from './report.ts'
+import { keepReporting, reportOf } from './report.ts'
 
 export type BalancerOptions = {
   readonly layout: ClusterLayout
@@ -39,12 +40,16 @@ const commandDeadlineMs = 500
 
 /** Joins the parts. Nothing runs before `run`. */
 export function createBalancer(ports: BalancerPorts, options: BalancerOptions): Balancer {
+  const { layout } = options
+  const self = nodeIn(layout, options.node)
+  const mirror = new StoreMirror(ports.clock)
   const parts: BalancerParts = {
     ...ports,
-    layout: options.layout,
-    self: nodeIn(options.layout, options.node),
+    layout,
+    self,
     version: options.version,
-    mirror: new StoreMirror(ports.clock),
+    mirror,
+    holding: new Holding({ ...ports, layout, self, mirror }),
     waker: new Waker(ports.clock),
     reportWaker: new Waker(ports.clock),
     chronicle: new Chronicle(ports.clock, ports.random, ports.journal, options.node),
@@ -59,13 +64,13 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
       firstLeaseRevision: null,
     },
   }
-  parts.mirror.onSignificantChange(() => {
+  mirror.onSignificantChange(() => {
     parts.waker.notify()
   })
   return {
     run: (signal) => run(parts, signal),
     onChange: (listener) => {
-      parts.mirror.onSignificantChange(listener)
+      mirror.onSignificantChange(listener)
     },
     role: () => roleOf(parts),
     status: () => statusOf(parts),
@@ -75,7 +80,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
 }
 
 async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
-  const { clock, store, proxy, member, mirror, waker, reportWaker, memory } = parts
+  const { clock, store, proxy, member, mirror, holding, waker, reportWaker, memory } = parts
   const background = new AbortController()
   const stop = (): void => {
     memory.isStopping = true
@@ -89,16 +94,21 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   })
   member.start()
   proxy.start()
+  let beside = ''
   store.watch((view) => {
     memory.firstLeaseRevision ??= view.lease?.revision ?? 0
     mirror.accept(view)
+    const nowBeside = holding.beside().join()
+    // Another one has the address too, and waits to be told that this one does.
+    if (nowBeside !== beside) reportWaker.notify()
+    beside = nowBeside
   }, background.signal)
   const reporting = keepReporting(parts, background.signal)
   const { vip } = parts
   const tellOfAddress = addressTeller(parts)
   vip?.onChange(() => {
     tellOfAddress()
-    // Whether two hold the address is seen from reports: this one must not wait.
+    // Whether two have the address is seen from reports: this one must not wait.
     reportWaker.notify()
   })
   vip?.start()
@@ -127,11 +137,11 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
 
 /** An address that was here when the agent began has not come: a former agent told of it. */
 function addressTeller(parts: BalancerParts): () => void {
-  const { vip, self, layout, memory, mirror, chronicle } = parts
+  const { vip, self, layout, memory, mirror, holding, chronicle } = parts
   let wasHere: boolean | null = null
   return () => {
     if (wasHere === null && vip?.state().kind !== 'running') return
-    const isHere = hasVip(parts)
+    const isHere = holding.isHere()
     if (wasHere !== null && isHere !== wasHere) {
       const address = layout.vip?.address ?? 'the shared address'
       const because = memory.unfitBecause === null ? '' : `: ${memory.unfitBecause}`

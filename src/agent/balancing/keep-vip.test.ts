@@ -12,6 +12,7 @@ import { PeerUnavailableError } from '../../ports/peers.ts'
 import type { Proxy, ProxyState } from '../../ports/proxy.ts'
 import type { Vip, VipState } from '../../ports/vip.ts'
 import { StoreMirror } from '../store-mirror.ts'
+import { Holding } from './holding.ts'
 import { keepVip } from './keep-vip.ts'
 
 const advertMs = 200
@@ -22,7 +23,13 @@ const pair = [
   node('lb-1', 'balancer', '10.0.0.32'),
 ]
 /** What the other balancer says; this one is the last. */
-const other: BalancerReport = { writesTo: asNodeName('pg-0'), hasVip: false }
+const other: BalancerReport = {
+  writesTo: asNodeName('pg-0'),
+  hasVip: false,
+  holding: null,
+  beside: [],
+}
+const otherHasIt: BalancerReport = { ...other, hasVip: true, holding: 'lb-0@1' }
 
 function bench(nodes = pair) {
   const { clock, advance, skip } = manualClock()
@@ -57,6 +64,9 @@ function bench(nodes = pair) {
   const log = (_level: string, words: string) => void logged.push(words)
   const journal: Journal = { record: () => undefined, log }
   const controller = new AbortController()
+  const layout = { nodes, vip: { advertMs } } as unknown as ClusterLayout
+  const self = nodes.at(-1) as unknown as NodeLayout
+  const holding = new Holding({ clock, vip, mirror, layout, self })
   const finished = keepVip(
     {
       clock,
@@ -65,8 +75,9 @@ function bench(nodes = pair) {
       proxy: { state: () => world.proxy } as unknown as Proxy,
       vip,
       mirror,
-      layout: { nodes, vip: { advertMs } } as unknown as ClusterLayout,
-      self: nodes.at(-1) as unknown as NodeLayout,
+      holding,
+      layout,
+      self,
       writesTo: () => world.writesTo,
       onVerdict: () => undefined,
     },
@@ -82,10 +93,13 @@ function bench(nodes = pair) {
   }
   const see = (): void => {
     revision += 1
+    const here = holding.name()
+    // One that lives and has it too answers what this balancer last told.
+    const isAnswering = world.other.hasVip === true && world.lastWords === null && here !== null
     const value = makeReport({
       name: asNodeName('lb-0'),
       state: 'running',
-      balancing: world.other,
+      balancing: isAnswering ? { ...world.other, beside: [here] } : world.other,
       reportedAtMs: clock.wallClockMs(),
     })
     const reports = new Map([[value.name, { value, revision: world.lastWords ?? revision }]])
@@ -180,7 +194,7 @@ describe('keeping the virtual address', () => {
     const { world, told, pass, stop } = bench()
     world.silent = ['pg-0', 'lb-0']
     await pass(200)
-    world.other = { ...other, hasVip: true }
+    world.other = otherHasIt
     await pass(400)
     world.vip = { kind: 'running', isHere: false, outdated: null }
     await pass(2000)
@@ -194,7 +208,7 @@ describe('keeping the virtual address', () => {
   it('a holder of which nothing more is heard has not the address any more', async () => {
     const { world, told, pass, stop } = bench()
     world.silent = ['lb-0']
-    world.other = { ...other, hasVip: true }
+    world.other = otherHasIt
     await pass(400)
     world.isStoreSilent = true
     await pass(2500)
@@ -207,7 +221,7 @@ describe('keeping the virtual address', () => {
   it('the last words of a holder that has lost power do not count', async () => {
     const { world, told, pass, stop } = bench()
     world.vip = { kind: 'running', isHere: false, outdated: null }
-    world.other = { ...other, hasVip: true }
+    world.other = otherHasIt
     await pass(500)
     world.isStoreSilent = true
     world.silent = ['lb-0']
@@ -218,10 +232,31 @@ describe('keeping the virtual address', () => {
     await stop()
   })
 
+  it('words that answer an earlier stay of the address here are last words too', async () => {
+    const { world, told, pass, stop } = bench()
+    world.silent = ['lb-0']
+    world.lastWords = 1000
+    world.other = { ...otherHasIt, beside: ['lb-1@0'] }
+    await pass(3000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
+  it('a holder that has lost the election is given the time to let go', async () => {
+    const { world, told, pass, stop } = bench()
+    await pass(200)
+    world.other = otherHasIt
+    await pass(150)
+    world.other = other
+    await pass(2000)
+    expect(told).toEqual([true])
+    await stop()
+  })
+
   it('a backup beside a holder is fit: it has nothing to give up', async () => {
     const { world, told, pass, stop } = bench()
     world.vip = { kind: 'running', isHere: false, outdated: null }
-    world.other = { ...other, hasVip: true }
+    world.other = otherHasIt
     await pass(1000)
     expect(told).toEqual([true])
     await stop()
@@ -243,7 +278,7 @@ describe('keeping the virtual address: what is old or half heard', () => {
   it('an agent that was started again does not believe the report of a host that is dead for long', async () => {
     const { world, told, pass, stop } = bench()
     world.silent = ['lb-0']
-    world.other = { ...other, hasVip: true }
+    world.other = otherHasIt
     world.lastWords = 1
     // The address is seen before the store answers.
     world.isStoreSilent = true
@@ -257,7 +292,7 @@ describe('keeping the virtual address: what is old or half heard', () => {
   it('an agent that was frozen while the holder died keeps what it has taken', async () => {
     const { world, told, pass, skip, stop } = bench()
     world.vip = { kind: 'running', isHere: false, outdated: null }
-    world.other = { ...other, hasVip: true }
+    world.other = otherHasIt
     await pass(500)
     skip(5000)
     world.vip = { kind: 'running', isHere: true, outdated: null }
@@ -274,7 +309,7 @@ describe('keeping the virtual address: what is old or half heard', () => {
 
   it('who hears the other agent but not its adverts does not take the address again and again', async () => {
     const { world, told, pass, stop } = bench()
-    world.other = { ...other, hasVip: true }
+    world.other = otherHasIt
     for (let passedMs = 0; passedMs < 30_000; passedMs += 1000) {
       // Keepalived takes it within a second wherever it may and hears nobody.
       world.vip = { kind: 'running', isHere: told.at(-1) !== false, outdated: null }

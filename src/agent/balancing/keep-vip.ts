@@ -12,6 +12,7 @@ import type { Peers } from '../../ports/peers.ts'
 import type { Proxy } from '../../ports/proxy.ts'
 import type { Vip } from '../../ports/vip.ts'
 import { Hearing } from './hearing.ts'
+import type { Holding } from './holding.ts'
 import { Partners } from './partners.ts'
 import type { StoreMirror } from '../store-mirror.ts'
 
@@ -22,6 +23,7 @@ export type VipParts = {
   readonly proxy: Proxy
   readonly vip: Vip
   readonly mirror: StoreMirror
+  readonly holding: Holding
   readonly layout: ClusterLayout
   readonly self: NodeLayout
   /** The nodes that the proxy would send writes to, as it was last asked. */
@@ -30,11 +32,6 @@ export type VipParts = {
   readonly onVerdict: (unfitBecause: string | null) => void
 }
 
-/**
- * A balancer with a virtual address publishes its report this often, changed or not; twice as often while it
- * has the address, so that two holders find out sooner.
- */
-export const vipReportPeriodMs = { holder: 500, other: 1000 } as const
 /** How often everything is looked at, in periods of adverts. */
 const ticksPerAdvert = 5
 

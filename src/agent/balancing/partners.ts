@@ -8,8 +8,8 @@ import type { VipParts } from './keep-vip.ts'
 
 /** A report that has not been seen to change for longer says nothing any more. */
 const reportMsMax = 3000
-/** Two changes of a report with so much between them are words of one that lives, not what it left behind. */
-const liveSpacingMs = 300
+/** A holder that has just lost the election has taken the address down, and said so, after this long. */
+const handoverMsMax = 200
 /** A balancer looks this often, at least, whether its proxy still knows a primary. */
 const partnerLookMsMax = 1000
 /** Two who answer each other and hold the address again so soon: their adverts do not get through. */
@@ -29,10 +29,8 @@ export class Partners {
   /** Those that come before this one in the spec. */
   readonly #better: readonly NodeName[]
   readonly #seen = new Map<NodeName, Seen>()
-  /** Since when the address is here. */
-  #hereSinceMs: MonotonicMs | null = null
-  /** When each of those that have it too was first seen to say so since then. */
-  readonly #besideSinceMs = new Map<NodeName, MonotonicMs>()
+  /** One that has the address beside this balancer, and since when that has been known. */
+  #rival: { readonly name: NodeName; readonly sinceMs: MonotonicMs } | null = null
   /** Another one has the address as well: this one stays without until it is heard or gone. */
   #yieldsTo: NodeName | null = null
   /** An answer ends the yielding only after this pause; it grows when that was wrong. */
@@ -50,14 +48,10 @@ export class Partners {
   }
 
   look(): void {
-    this.#noteAddress()
     for (const name of this.#names) this.#noteReport(name)
     if (this.#yieldsTo !== null && !this.#has(this.#yieldsTo)) this.#yieldsTo = null
     if (this.#yieldsTo !== null) void this.#listenTo(this.#yieldsTo)
-    else {
-      const rival = this.#better.find((name) => this.#isBeside(name))
-      if (rival !== undefined) this.#yieldTo(rival)
-    }
+    else this.#noteRival()
   }
 
   /**
@@ -76,42 +70,34 @@ export class Partners {
     return this.#yieldsTo !== null
   }
 
-  #noteAddress(): void {
-    const { vip, clock } = this.#parts
-    const state = vip.state()
-    const isHere = state.kind === 'running' && state.isHere
-    if (!isHere) this.#hereSinceMs = null
-    else this.#hereSinceMs ??= clock.monotonicMs()
-    if (!isHere) this.#besideSinceMs.clear()
-  }
-
   #noteReport(name: NodeName): void {
     const { mirror, clock } = this.#parts
     const found = mirror.view()?.reports.get(name)
-    const before = this.#seen.get(name)
-    if (found === undefined || found.revision === before?.revision) return
+    if (found === undefined || found.revision === this.#seen.get(name)?.revision) return
     const { balancing, state } = found.value
-    if (balancing === null || state !== 'running') {
-      this.#seen.delete(name)
-      this.#besideSinceMs.delete(name)
-      return
-    }
-    const atMs = clock.monotonicMs()
-    this.#seen.set(name, { revision: found.revision, atMs, report: balancing })
-    if (balancing.hasVip !== true) this.#besideSinceMs.delete(name)
-    else if (this.#hereSinceMs !== null && !this.#besideSinceMs.has(name)) {
-      this.#besideSinceMs.set(name, atMs)
-    }
+    if (balancing === null || state !== 'running') this.#seen.delete(name)
+    else
+      this.#seen.set(name, {
+        revision: found.revision,
+        atMs: clock.monotonicMs(),
+        report: balancing,
+      })
   }
 
-  /**
-   * The last words of one that lost power do not count, however late they get here: it must have spoken
-   * twice since the address came.
-   */
+  #noteRival(): void {
+    const nowMs = this.#parts.clock.monotonicMs()
+    const name = this.#better.find((each) => this.#isBeside(each))
+    if (name === undefined) this.#rival = null
+    else if (this.#rival?.name !== name) this.#rival = { name, sinceMs: nowMs }
+    if (this.#rival === null || nowMs - this.#rival.sinceMs < handoverMsMax) return
+    this.#yieldTo(this.#rival.name)
+    this.#rival = null
+  }
+
+  /** The last words of one that lost power do not count, however late they get here. */
   #isBeside(name: NodeName): boolean {
-    const sinceMs = this.#besideSinceMs.get(name)
-    const seen = this.#fresh(name)
-    return sinceMs !== undefined && seen !== null && seen.atMs - sinceMs >= liveSpacingMs
+    const here = this.#parts.holding.name()
+    return here !== null && this.#fresh(name)?.report.beside.includes(here) === true
   }
 
   #has(name: NodeName): boolean {

@@ -14,6 +14,7 @@ import type { Vip } from '../../ports/vip.ts'
 import type { Chronicle } from '../chronicle.ts'
 import type { StoreMirror } from '../store-mirror.ts'
 import type { Waker } from '../waker.ts'
+import type { Holding } from './holding.ts'
 
 export type BalancerPorts = {
   readonly clock: Clock
@@ -33,6 +34,7 @@ export type BalancerParts = BalancerPorts & {
   readonly self: NodeLayout
   readonly version: string
   readonly mirror: StoreMirror
+  readonly holding: Holding
   readonly waker: Waker
   readonly reportWaker: Waker
   readonly chronicle: Chronicle

@@ -4,10 +4,11 @@ import type { Epoch, MonotonicMs } from '../../core/names.ts'
 import type { NodeReport } from '../../core/node-report.ts'
 import { reportFingerprint } from '../../core/node-report.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
-import { vipReportPeriodMs } from './keep-vip.ts'
 import type { BalancerParts } from './parts.ts'
 
 const reportPeriodMs = 5000
+/** With a shared address the others rest decisions on it. */
+const vipReportPeriodMs = 1000
 /** What nobody announces is looked at this often. */
 const lookPeriodMs = 250
 
@@ -28,7 +29,12 @@ export function reportOf(parts: BalancerParts): NodeReport {
     promise: 0 as Epoch,
     isEvidence: false,
     // The other balancers look at it.
-    balancing: { writesTo: parts.memory.writesTo[0] ?? null, hasVip: hasVip(parts) },
+    balancing: {
+      writesTo: parts.memory.writesTo[0] ?? null,
+      hasVip: parts.holding.isHere(),
+      holding: parts.holding.name(),
+      beside: parts.holding.beside(),
+    },
     version,
     reportedAtMs: clock.wallClockMs(),
   }
@@ -63,27 +69,16 @@ function runningState(
   return { state: state.kind, detail: state.detail }
 }
 
-/** Whether the shared address is on this host; null when there is none. */
-export function hasVip({ vip }: BalancerParts): boolean | null {
-  const state = vip?.state() ?? null
-  return state === null ? null : state.kind === 'running' && state.isHere
-}
-
-function reportPeriodMsOf(parts: BalancerParts): number {
-  if (parts.layout.vip === null) return reportPeriodMs
-  return hasVip(parts) === true ? vipReportPeriodMs.holder : vipReportPeriodMs.other
-}
-
 /** Publishes the report when it has changed and once a period, until `signal` aborts and `reportWaker` is told. */
 export async function keepReporting(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   const { clock, store, layout, reportWaker, chronicle } = parts
+  const periodMs = layout.vip === null ? reportPeriodMs : vipReportPeriodMs
   let published = ''
   let publishedAtMs: MonotonicMs | null = null
   while (!signal.aborted) {
     const report = reportOf(parts)
     const fingerprint = reportFingerprint(report)
-    const isDue =
-      publishedAtMs === null || clock.monotonicMs() - publishedAtMs >= reportPeriodMsOf(parts)
+    const isDue = publishedAtMs === null || clock.monotonicMs() - publishedAtMs >= periodMs
     if (isDue || fingerprint !== published) {
       try {
         await store.publish(report, layout.plan.storeAttemptMs)
