@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
 import { findLeftovers, installDebianPackages, removeLeftovers } from './setup/debian-packages.mjs'
 import { installNpmPackages, npmInstallReason } from './setup/npm-packages.mjs'
-import { findPrograms } from './setup/programs.mjs'
+import { findPrograms, findUnneededPackage } from './setup/programs.mjs'
 import { SetupError, exitCode, lastLines, printError, say, timed } from './setup/report.mjs'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
@@ -142,11 +142,10 @@ async function askConsent(names) {
 }
 
 async function installAsRoot(names) {
-  const known = ['postgresql', 'etcd-server', 'haproxy', 'keepalived', 'iproute2']
-  const unknown = names.find((name) => !known.includes(name))
-  if (unknown !== undefined || names.length === 0) {
+  const unneeded = findUnneededPackage(names)
+  if (unneeded !== null || names.length === 0) {
     throw new SetupError(
-      `cannot install ${unknown ?? 'nothing'}`,
+      `cannot install ${unneeded ?? 'nothing'}`,
       'it is not a package that pgherd needs',
       'run: node scripts/setup.mjs',
       exitCode.usage,

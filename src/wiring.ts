@@ -465,8 +465,8 @@ export function createRuntime(environment: Environment): Runtime {
     resolveOwner: () => resolveDatabaseUser(),
     program,
     checkPrograms,
-    connect: (secret, dial) =>
-      createStatusClient(createCaller(systemClock, createSigner(secret), dial)),
+    connect: (secret, dialer) =>
+      createStatusClient(createCaller(systemClock, createSigner(secret), dialer)),
   })
 }
 

@@ -1,5 +1,5 @@
-// Finds the programs pgherd runs (PostgreSQL, etcd, HAProxy, Keepalived, ip) and says which Debian package would
-// bring a missing one. Looks only; installing is in debian-packages.mjs.
+// Finds the programs pgherd runs (PostgreSQL, etcd, HAProxy, Keepalived, ip, nft) and says which Debian package
+// would bring a missing one. Looks only; installing is in debian-packages.mjs.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import path from 'node:path'
@@ -126,6 +126,12 @@ export function findPrograms() {
       why: 'cuts cables in a lab',
     },
   ]
+}
+
+/** The first of these packages that brings no program of ours, or null: root installs nothing else. */
+export function findUnneededPackage(packageNames) {
+  const needed = findPrograms().map((program) => program.packageName)
+  return packageNames.find((name) => !needed.includes(name)) ?? null
 }
 
 /** The newest `postgresql-NN` server package that we support, out of a list of package names. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { choosePostgresPackage, findPrograms } from './programs.mjs'
+import { choosePostgresPackage, findPrograms, findUnneededPackage } from './programs.mjs'
 
 test('PostgreSQL package: several supported versions → the newest', () => {
   const offered = [
@@ -26,4 +26,10 @@ test('programs: every one says which package brings it and why', () => {
     'iproute2',
     'nftables',
   ])
+})
+
+test('packages for root: what a missing program asks for → all are needed, nothing else is', () => {
+  const asked = findPrograms().map((program) => program.packageName)
+  expect(findUnneededPackage(asked)).toBeNull()
+  expect(findUnneededPackage([...asked, 'openssh-server'])).toBe('openssh-server')
 })

@@ -2,5 +2,12 @@
 
 import type { Socket } from 'node:net'
 
-/** Opens a connection. @throws the error of the system, with its code (`ECONNREFUSED`, …) */
-export type Dial = (host: string, port: number) => Promise<Socket>
+export type Dialer = {
+  /**
+   * Resolves as soon as connections can be opened. What that takes is no silence of who is called.
+   * @throws Error when they cannot be opened
+   */
+  prepare(): Promise<void>
+  /** Opens a connection. @throws the error of the system, with its code (`ECONNREFUSED`, …) */
+  dial(host: string, port: number): Promise<Socket>
+}

@@ -35,7 +35,8 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await server?.kill()
+  // A killed server would leave its shared memory to the machine.
+  await server?.stop()
   await rm(folder, { recursive: true, force: true })
 })
 

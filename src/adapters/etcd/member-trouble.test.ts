@@ -14,6 +14,8 @@ describe('last words of etcd', () => {
     ['cannot access data directory: open /d/.touch: permission denied', 'outside'],
     ['setpriv: failed to execute etcd: No such file or directory', 'outside'],
     ['write /d/member/wal: input/output error', 'outside'],
+    ['invalid downgrade; server version is lower than determined cluster version', 'outside'],
+    ['discovery failed: incompatible with current running cluster (exit code 1)', 'outside'],
     ['ended (SIGKILL)', 'unknown'],
     ['ended (exit code 2)', 'unknown'],
   ])('%s → %s', (reason, kind) => {

@@ -21,6 +21,11 @@ const outsideCauses: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/input\/output error|read-only file system/i, 'look after the disk'],
   [/ENOENT|No such file or directory/, 'install etcd (Debian package etcd-server)'],
   [/flag provided but not defined/, 'use etcd 3.4 or 3.5'],
+  // This voter has 3.4, and the store went on to 3.5 when all of it had that. Its directory is good.
+  [
+    /invalid downgrade|incompatible with current running cluster/,
+    'install the version of etcd that the other voters run',
+  ],
 ]
 
 const removedPattern = /permanently removed from the cluster/

@@ -9,6 +9,7 @@ import { asEpoch, asNodeName, asTimeline } from '../../core/names.ts'
 import type { Incarnation, MonotonicMs, SystemId, WallClockMs } from '../../core/names.ts'
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import type { Lsn } from '../../core/lsn.ts'
+import type { Dialer } from '../../host/dial.ts'
 import type { AgentApi } from '../../ports/agent-api.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
@@ -67,6 +68,11 @@ function callerOf(clock = clockOff(), withSecret = secret): Caller {
 
 const clientOf = (clock = clockOff(), withSecret = secret) =>
   createStatusClient(callerOf(clock, withSecret))
+const clientOver = (dialer: Dialer) => {
+  const caller = createCaller(clockOff(), createSigner(secret), dialer)
+  closers.push(() => caller.close())
+  return createStatusClient(caller)
+}
 const at = (port: number) => ({ host: '127.0.0.1', apiPort: port })
 
 type Plain = {
@@ -337,6 +343,23 @@ describe('status client', () => {
   it('nothing listening → refused', async () => {
     const port = await freePort()
     await expect(clientOf().status(at(port), 2000)).rejects.toMatchObject({ silence: 'refused' })
+  })
+
+  it('a way that takes longer to open than the deadline → the agent still has all of it', async () => {
+    const { port } = await startAgent()
+    const client = clientOver({
+      prepare: () => new Promise((resolve) => setTimeout(resolve, 300)),
+      dial: async (host, to) => connect({ host, port: to }),
+    })
+    await expect(client.status(at(port), 250)).resolves.toMatchObject({ node: 'pg-1' })
+  })
+
+  it('a way that cannot be opened → no answer, with the cause', async () => {
+    const never = async (): Promise<never> => {
+      throw new Error('the host is gone')
+    }
+    const client = clientOver({ prepare: never, dial: never })
+    await expect(client.status(at(1), 250)).rejects.toThrow(/the host is gone/)
   })
 
   it('an agent that accepts and never answers → timeout at the deadline', async () => {

@@ -4,7 +4,7 @@
 import { Agent, request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { randomBytes } from 'node:crypto'
-import type { Dial } from '../../host/dial.ts'
+import type { Dialer } from '../../host/dial.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { headerNames } from './signature.ts'
 import type { Signer } from './signature.ts'
@@ -46,18 +46,18 @@ export type Call = {
 export type ProvenAnswer = { readonly status: number; readonly body: unknown }
 
 export interface Caller {
-  /** @throws CallError at `deadlineMs` at the latest */
+  /** @throws CallError at the latest `deadlineMs` after the way to the target is open */
   call(target: CallTarget, call: Call, deadlineMs: number): Promise<ProvenAnswer>
   /** Closes kept connections; calls under way end with an error. */
   close(): void
 }
 
-function connectionsOver(dial: Dial | null): Agent {
+function connectionsOver(dialer: Dialer | null): Agent {
   const agent = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2 })
-  if (dial === null) return agent
+  if (dialer === null) return agent
   agent.createConnection = (options, done) => {
     const { host, port } = options as CallTarget
-    dial(host, port).then(
+    dialer.dial(host, port).then(
       (socket) => done?.(null, socket),
       (error: unknown) => done?.(error as Error, undefined as never),
     )
@@ -70,10 +70,10 @@ type RawAnswer = { readonly message: IncomingMessage; readonly body: string }
 
 /**
  * @param signer with the cluster's secret
- * @param dial how connections are opened; null: over this machine's own network
+ * @param dialer how connections are opened; null: over this machine's own network
  */
-export function createCaller(clock: Clock, signer: Signer, dial: Dial | null = null): Caller {
-  const connections = connectionsOver(dial)
+export function createCaller(clock: Clock, signer: Signer, dialer: Dialer | null = null): Caller {
+  const connections = connectionsOver(dialer)
   // How far each agent's clock is from ours, learned from its answers.
   const offsetMs = new Map<string, number>()
 
@@ -106,6 +106,9 @@ export function createCaller(clock: Clock, signer: Signer, dial: Dial | null = n
 
   return {
     call: async (target, call, deadlineMs) => {
+      await dialer?.prepare().catch((error: unknown) => {
+        throw networkError(target, error)
+      })
       const controller = new AbortController()
       const timer = setTimeout(() => controller.abort(), Math.max(0, deadlineMs))
       try {

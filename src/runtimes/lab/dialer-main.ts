@@ -2,10 +2,11 @@
 // It ends with the process that started it.
 
 import { connect } from 'node:net'
-import type { DialAnswer, DialRequest } from './dialer.ts'
+import type { DialAnswer, DialRequest, DialReady } from './dialer.ts'
 
 /** Longer than any caller waits. */
 const connectMsMax = 10_000
+const ready: DialReady = 'ready'
 
 process.on('message', (request: DialRequest) => {
   const socket = connect({ host: request.host, port: request.port, timeout: connectMsMax })
@@ -22,3 +23,4 @@ process.on('message', (request: DialRequest) => {
   })
 })
 process.on('disconnect', () => process.exit())
+process.send?.(ready)

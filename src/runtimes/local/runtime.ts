@@ -64,11 +64,11 @@ function pathsOf(home: string, layout: ClusterLayout): ClusterPaths {
 async function settingsFor(options: LocalOptions, site: Site): Promise<LocalSettings> {
   const { execPath, directory } = options.program
   const helper = path.join(directory, 'dialer.mjs')
-  const dial = site.lab === null ? null : createDialer(clientWords(site), execPath, helper)
+  const dialer = site.lab === null ? null : createDialer(clientWords(site), execPath, helper)
   return {
     ...options,
     site,
-    connect: (secret) => options.connect(secret, dial),
+    connect: (secret) => options.connect(secret, dialer),
     // Agents in a lab run as root, as on hosts, and step down for what must not.
     owner: site.lab === null ? await options.resolveOwner() : null,
   }

@@ -1,7 +1,7 @@
 // What the local runtime is given by the composition root.
 
 import type { LoadedSpec } from '../../config/load.ts'
-import type { Dial } from '../../host/dial.ts'
+import type { Dialer } from '../../host/dial.ts'
 import type { FileOwner } from '../../host/files.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { StatusClient } from '../../ports/status-client.ts'
@@ -41,9 +41,9 @@ export type LocalSettings = {
 export type LocalOptions = Omit<LocalSettings, 'owner' | 'site' | 'connect'> & {
   /**
    * A client of agents that know `secret`.
-   * @param dial how to reach them; null: over this machine's own network
+   * @param dialer how to reach them; null: over this machine's own network
    */
-  connect(secret: string, dial: Dial | null): StatusClient
+  connect(secret: string, dialer: Dialer | null): StatusClient
   /** @throws PgherdError when we are root and there is nobody else to run as */
   resolveOwner(): Promise<ClusterOwner | null>
 }

@@ -92,7 +92,10 @@ function assertRunnable(settings: LocalSettings, paths: ClusterPaths): void {
   const { owner, program } = settings
   if (owner === null) return
   const { uid, gid } = owner
-  const trial = spawnSync(program.execPath, ['-e', ''], { uid, gid, cwd: paths.directory })
+  const main = path.join(paths.program, program.main)
+  // As a working directory the folder would be no trial: it is entered before the user is changed.
+  const script = 'require("node:fs").accessSync(process.argv[1])'
+  const trial = spawnSync(program.execPath, ['-e', script, main], { uid, gid, cwd: '/' })
   if (trial.status === 0) return
   throw new PgherdError({
     code: 'PGHERD_PROGRAM_CLOSED',
