@@ -1,5 +1,6 @@
 // Stories about branches and about nodes that come back (safety.md 2.3 rules 2 and 4).
 
+import type { SimNode } from '../node.ts'
 import type { Scenario } from '../scenario.ts'
 
 export const rejoiningScenarios: readonly Scenario[] = [
@@ -41,6 +42,31 @@ export const rejoiningScenarios: readonly Scenario[] = [
       const [first, second] = b.server?.role === 'primary' ? [b, c] : [c, b]
       stage.down(first)
       await stage.opened(second)
+    },
+  },
+  {
+    name: 'an agent dies after its standby was detached',
+    about:
+      'The disk hangs, so the receiver goes on for a while, and the next agent takes it for told to.',
+    topology: 'two and a witness',
+    untilMs: 60_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b } = await stage.settled()
+      const isHeldBy = (node: SimNode) => stage.world.holder === node
+      stage.say(`the disk of ${b.name} hangs`)
+      b.hangDisk(12_000)
+      stage.commit(a)
+      await stage.wait(50)
+      a.killGuard()
+      await stage.until(`${b.name} has the lease`, () => isHeldBy(b))
+      b.freezeAgent()
+      await stage.until(`${a.name} has the lease again`, () => isHeldBy(a))
+      b.thawAgent()
+      await stage.until(`${b.name} is detached`, () => b.directory.config?.upstream === null)
+      b.killAgent()
+      await stage.until(`${a.name} serves`, () => stage.serving() === a)
+      await stage.streaming(a, b)
     },
   },
   {

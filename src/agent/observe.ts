@@ -60,6 +60,12 @@ function noteStreaming(node: Node, isStreaming: boolean): void {
     adoptFollowing(node)
     return
   }
+  // Adopted, see below: what the former agent did last may be to detach, and a receiver that waits for the
+  // disk ends late.
+  if (memory.config === null && server.kind === 'standby' && !server.isReceiving) {
+    memory.following = null
+    return
+  }
   if (isStreaming) {
     if (following.silentSinceMs !== null) memory.following = { ...following, silentSinceMs: null }
   } else if (following.silentSinceMs === null && server.kind === 'standby') {
