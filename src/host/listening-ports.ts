@@ -1,7 +1,8 @@
 // Which TCP ports of this machine are taken, and by whom, from /proc. Nothing is opened or sent.
 
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { readProcess } from './process-info.ts'
+import { readTextOrNull } from './read-text.ts'
 
 /** State of a listening socket in /proc/net/tcp. */
 const listening = '0A'
@@ -16,8 +17,9 @@ export type ListeningSocket = {
 /** Ports with a listening socket, with those sockets. */
 export function listeningPorts(): ReadonlyMap<number, readonly ListeningSocket[]> {
   const ports = new Map<number, ListeningSocket[]>()
+  // Without IPv6 there is no table for it.
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const socket of parseSocketTable(readTable(file))) {
+    for (const socket of parseSocketTable(readTextOrNull(file) ?? '')) {
       ports.set(socket.port, [...(ports.get(socket.port) ?? []), socket])
     }
   }
@@ -73,13 +75,4 @@ function holdsOneOf(pid: string, targets: ReadonlySet<string>): boolean {
       return false
     }
   })
-}
-
-function readTable(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    // Without IPv6 there is no table for it.
-    return ''
-  }
 }

@@ -1,7 +1,8 @@
 // All processes of this machine as /proc shows them: what they are, where they work, whether they are
 // frozen, and since when they run.
 
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { readTextOrNull } from './read-text.ts'
 
 export type ProcessInfo = {
   readonly pid: number
@@ -33,7 +34,7 @@ export function listProcesses(): readonly ProcessInfo[] {
 
 /** One process; null when there is none or it is a zombie. */
 export function readProcess(pid: number): ProcessInfo | null {
-  const stat = read(`/proc/${String(pid)}/stat`)
+  const stat = readTextOrNull(`/proc/${String(pid)}/stat`)
   // The name is in parentheses and may itself contain any character; the last one closes it.
   const match = stat === null ? null : /^\d+ \((.*)\) (\S) (.*)$/s.exec(stat.trimEnd())
   if (match?.[1] === undefined || match[3] === undefined) return null
@@ -48,7 +49,9 @@ export function readProcess(pid: number): ProcessInfo | null {
     isFrozen: state === 'T' || state === 't',
     isSessionLeader: Number(fields[2]) === pid,
     startTicks: Number(fields[18]),
-    arguments: (read(`/proc/${String(pid)}/cmdline`) ?? '').split('\0').filter((one) => one !== ''),
+    arguments: (readTextOrNull(`/proc/${String(pid)}/cmdline`) ?? '')
+      .split('\0')
+      .filter((one) => one !== ''),
     workingDirectory: readWorkingDirectory(pid),
     residentBytes: Number(fields[20]) * pageBytes,
   }
@@ -62,14 +65,6 @@ export function isSameProcess(pid: number, startTicks: number): boolean {
 function readWorkingDirectory(pid: number): string | null {
   try {
     return readlinkSync(`/proc/${String(pid)}/cwd`)
-  } catch {
-    return null
-  }
-}
-
-function read(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8')
   } catch {
     return null
   }

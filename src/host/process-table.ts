@@ -2,8 +2,9 @@
 // postmaster's death does not end its backends (they go on committing), so they are looked for by
 // their working directory, which every PostgreSQL process keeps at its data directory.
 
-import { readFileSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import path from 'node:path'
+import { readTextOrNull } from './read-text.ts'
 
 type ProcessEntry = { readonly pid: number; readonly parentPid: number; readonly command: string }
 
@@ -56,7 +57,7 @@ function addDescendants(found: Set<number>, others: readonly ProcessEntry[]): vo
 }
 
 function readEntry(pid: number): ProcessEntry | null {
-  const stat = readText(`/proc/${String(pid)}/stat`)
+  const stat = readTextOrNull(`/proc/${String(pid)}/stat`)
   // The command is in parentheses and may itself contain any character; the last one closes it.
   const match = stat === null ? null : /^\d+ \((.*)\) (\S) (\d+) /s.exec(stat)
   if (match?.[1] === undefined || match[2] === 'Z' || match[2] === 'X') return null
@@ -70,13 +71,15 @@ export function isProcessAlive(pid: number): boolean {
 
 /** Whether it was stopped by a signal (SIGSTOP, Ctrl-Z): it lives, and does nothing. */
 export function isProcessFrozen(pid: number): boolean {
-  const stat = readText(`/proc/${String(pid)}/stat`)
+  const stat = readTextOrNull(`/proc/${String(pid)}/stat`)
   return stat !== null && /^\d+ \(.*\) T /s.test(stat)
 }
 
 /** The arguments of a process; empty when it is gone. */
 export function readCommandLine(pid: number): readonly string[] {
-  return (readText(`/proc/${String(pid)}/cmdline`) ?? '').split('\0').filter((part) => part !== '')
+  return (readTextOrNull(`/proc/${String(pid)}/cmdline`) ?? '')
+    .split('\0')
+    .filter((part) => part !== '')
 }
 
 /** Ids of all processes that have `argument` as one of their arguments; ourselves excluded. */
@@ -135,14 +138,6 @@ export async function endDirectoryProcesses(
 function readLink(file: string): string | null {
   try {
     return readlinkSync(file)
-  } catch {
-    return null
-  }
-}
-
-function readText(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8')
   } catch {
     return null
   }

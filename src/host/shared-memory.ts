@@ -7,6 +7,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFile, readFileSync, readdirSync, rm, rmSync, writeFile } from 'node:fs'
 import { promisify } from 'node:util'
+import { readTextOrNull } from './read-text.ts'
 
 export type SharedMemory = {
   /** Paths in /dev/shm. Of a postmaster: the one that lists what its backends share. */
@@ -112,12 +113,9 @@ export function parseRecord(text: string): SharedMemory {
  * @param recordFile may be missing: then there is nothing to remove
  */
 export async function removeRecordedMemory(recordFile: string): Promise<void> {
-  let recorded: SharedMemory
-  try {
-    recorded = parseRecord(readFileSync(recordFile, 'utf8'))
-  } catch {
-    return
-  }
+  const text = readTextOrNull(recordFile)
+  if (text === null) return
+  const recorded = parseRecord(text)
   for (const file of unusedFiles(recorded.files, new Set(mappedFiles()))) {
     rmSync(file, { force: true })
   }
@@ -138,7 +136,7 @@ export function unusedFiles(
 function mappedFiles(): readonly string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => parseSharedMemory(readText(`/proc/${name}/maps`)).files)
+    .flatMap((name) => parseSharedMemory(readTextOrNull(`/proc/${name}/maps`) ?? '').files)
 }
 
 /** Node has no call for it; `ipcrm` belongs to every Debian. */
@@ -150,7 +148,7 @@ async function removeSegment(segment: Segment): Promise<void> {
 /** How many processes use it; null when it is gone, or its id is another's by now. */
 function usersOf({ id, key }: Segment): number | null {
   // Columns: key, shmid, permissions, size, creator, last user, how many processes use it (proc(5)).
-  const row = readText('/proc/sysvipc/shm')
+  const row = (readTextOrNull('/proc/sysvipc/shm') ?? '')
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
     .find((columns) => columns[0] === key && columns[1] === id)
@@ -162,13 +160,5 @@ function readBytes(file: string): Buffer | undefined {
     return readFileSync(file)
   } catch {
     return undefined
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
   }
 }
