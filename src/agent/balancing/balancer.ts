@@ -107,6 +107,7 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   const { vip } = parts
   const tellOfAddress = addressTeller(parts)
   vip?.onChange(() => {
+    holding.look()
     tellOfAddress()
     // Whether two have the address is seen from reports: this one must not wait.
     reportWaker.notify()

@@ -30,14 +30,16 @@ export class Holding {
     return state === null ? null : state.kind === 'running' && state.isHere
   }
 
-  /**
-   * The name of the present stay of the address here; null: it is elsewhere. To be asked at each change,
-   * so that a stay that ended is never taken for the next one.
-   */
-  name(): string | null {
+  /** To be called at each change, so that a stay that ended is never taken for the next one. */
+  look(): void {
     const { clock, self } = this.#parts
     if (this.isHere() !== true) this.#name = null
     else this.#name ??= `${self.name}@${String(clock.wallClockMs())}`
+  }
+
+  /** The name of the present stay of the address here; null: it is elsewhere. */
+  name(): string | null {
+    this.look()
     return this.#name
   }
 
