@@ -11,13 +11,29 @@ import { runTrial, type Trial } from './trial.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
+/** What is done in each runtime when nothing else was asked for: the faults its promises are about. */
+const usualFaults: Readonly<Record<'local' | 'lab', readonly FaultName[]>> = {
+  local: ['postmaster-kill', 'node-kill', 'node-kill-store-leader', 'agent-freeze', 'switchover'],
+  lab: [
+    'host-off',
+    'postmaster-kill',
+    'host-cut',
+    'proxy-kill',
+    'keepalived-kill',
+    'vip-host-off',
+    'switchover',
+  ],
+}
+
 const definitions = {
   runtime: { value: 'local', about: 'local, or lab (root): real addresses, two balancers, a VIP' },
   plan: { value: 'fast', about: 'timing plan: fast, balanced or wan' },
   trials: { value: '20', about: 'trials of each fault' },
   faults: {
-    value: 'postmaster-kill,node-kill,node-kill-store-leader,agent-freeze,switchover',
-    about: `comma-separated list of ${faultNames.join(', ')}`,
+    value: '',
+    about:
+      `comma-separated list of ${faultNames.join(', ')} ` +
+      `(local: ${usualFaults.local.join(',')}; lab: ${usualFaults.lab.join(',')})`,
   },
   json: { value: '', about: 'file for every trial and the facts of the machine' },
 }
@@ -26,9 +42,9 @@ async function main(): Promise<boolean> {
   const options = readOptions('bench:failover', definitions, process.argv.slice(2))
   const plan = parseChoice('plan', options.plan, ['fast', 'balanced', 'wan'])
   const trialCount = parseCount('trials', options.trials)
-  const names = parseNames('faults', options.faults, faultNames)
-
   const runtime = parseChoice('runtime', options.runtime, ['local', 'lab'])
+  const names =
+    options.faults === '' ? usualFaults[runtime] : parseNames('faults', options.faults, faultNames)
   const shape = { ...defaultShape, runtime, plan }
   if (mustMove(shape)) return runOnClientHost(shape)
 

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Column, renderTable } from '../src/cli/render-table.ts'
 import { createStyle } from '../src/cli/style.ts'
 import { nodeOf } from '../src/core/names.ts'
+import { messageOf } from '../src/lib/errors.ts'
 import { BenchCluster, defaultShape } from './cluster.ts'
 import { type ProgramCost, measureIdleCost } from './idle-cost.ts'
 import { measureInTurn } from './in-turn.ts'
@@ -98,7 +99,13 @@ async function compareThroughput(
   const measureManaged = async (): Promise<number> => {
     await cluster.up()
     const { name } = await cluster.primary()
-    const tps = await measure(programs, cluster.directTarget(name), load)
+    const tps = await measure(programs, cluster.directTarget(name), load).catch(
+      async (error: unknown): Promise<never> => {
+        // On a machine that stands still for a second the primary changes, and that is not to be guessed.
+        const evidence = await cluster.keepEvidence()
+        throw new Error(`${messageOf(error)}; evidence in ${evidence}`, { cause: error })
+      },
+    )
     await cluster.runtime.down(() => undefined)
     return tps
   }

@@ -1,5 +1,6 @@
 // Stories about a candidate that cannot (I10): the lease must not stay with it.
 
+import type { SimNode } from '../node.ts'
 import type { Scenario } from '../scenario.ts'
 
 export const becomingPrimaryScenarios: readonly Scenario[] = [
@@ -75,6 +76,27 @@ export const becomingPrimaryScenarios: readonly Scenario[] = [
       await stage.wait(6000)
       stage.down(c)
       await stage.listIs(b)
+    },
+  },
+  {
+    name: 'a candidate gives up',
+    about:
+      'The primary dies, and nobody answers the first candidate in time; the next has no reason to wait.',
+    topology: 'three',
+    untilMs: 30_000,
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      const heal = stage.cut([b], [c], ['peers'])
+      stage.down(a)
+      const { plan } = stage.world.layout
+      const holds = (node: SimNode) => stage.world.holder === node
+      await stage.until('a candidate asks', () => [b, c].some(holds))
+      const [first, next] = holds(b) ? [b, c] : [c, b]
+      await stage.wait(stage.random.between(plan.sealTimeoutMs / 4, plan.sealTimeoutMs / 2))
+      heal()
+      await stage.until(`${first.name} gives the lease back`, () => !holds(first))
+      await stage.until(`${next.name} serves`, () => stage.serving() === next, plan.ttlMs)
     },
   },
   {

@@ -71,6 +71,18 @@ describe('a standby', () => {
     expect(outcome(facts('pg-1', { store, leaseSeenAtMs }))[0]).toBe('R600')
   })
 
+  it.each([
+    ['the owner gave it back and is expected', 'pg-0', 1, 'R608'],
+    ['the owner started again, and gave it back', 'pg-0', 3, 'R608'],
+    ['a candidate gave up', 'pg-2', 2, 'R600'],
+    ['as many gave up as there are standbys', 'pg-2', 3, 'R608'],
+  ])('the lease is free: %s → goes at once or waits its time', (_title, name, epoch, rule) => {
+    const holder = asNodeName(name)
+    const store = storeView({ lease: { state: 'released', holder, epoch: asEpoch(epoch) } })
+    expect(outcome(facts('pg-1', { store }))[0]).toBe(rule)
+    expect(outcome(facts('pg-1', { store, leaseSeenAtMs: expired }))[0]).toBe('R600')
+  })
+
   it('the record holds the empty list → no standby tries', () => {
     const store = storeView({ sync: { lists: [emptyList], target: emptyList } })
     expect(outcome(facts('pg-1', { store, leaseSeenAtMs: expired }))[0]).toBe('R608')

@@ -145,9 +145,12 @@ function turnOf(facts: Facts): Situation['turn'] {
   if ((store.control?.value.paused ?? null) !== null) return 'later'
   if (self.noFailover || facts.local.suspendedUntil !== null) return 'later'
   if (!couldBeElected(facts)) return 'later'
-  if (isReleased && lease.handOverTo === null) {
-    // A clean stop: the owner is expected back first.
-    return seenMs >= ttlMs ? 'now' : 'later'
+  if (isReleased && lease.handOverTo === null && seenMs < ttlMs) {
+    // A clean stop: the owner is expected back first. A candidate that gave up says nothing about the owner:
+    // every other standby has one turn at once. When these came to nothing, there is no hurry.
+    const failures = nodeOf(record.owner) === lease.holder ? 0 : lease.epoch - record.epoch
+    const isOthersTurn = failures > 0 && failures < dataNodesOf(layout).length - 1
+    return isOthersTurn ? 'now' : 'later'
   }
   return 'now'
 }
