@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/adapters/system/clock.ts'
@@ -173,8 +173,10 @@ describe('the deadline', () => {
     expect(normalMs).toBeLessThan(2000)
     // Opening a pipe that nobody reads blocks, as a write to a dead disk does.
     const probeFile = path.join(node.options.nodeDirectory, '.disk-probe')
-    await rm(probeFile)
-    execFileSync('mkfifo', [probeFile])
+    const pipe = `${probeFile}.pipe`
+    execFileSync('mkfifo', [pipe])
+    // In one step: between a removal and a new file the next probe would make its own.
+    await rename(pipe, probeFile)
     await waitFor(
       'the probe hangs',
       () => node.guard.diskProbeMs(),
