@@ -252,6 +252,15 @@ describe('nodes that do not answer', () => {
     const status = merge({ 'lb-0': dead })
     expect(status.verdict).toBe('degraded')
     expect(status.reasons).toMatchObject([{ node: 'lb-0' }])
+    expect(status.summary).toContain('applications may not get through')
+  })
+
+  test('a voter that was stopped → the store needs it started, not its log', () => {
+    const [voter] = testLayout.nodes.filter((node) => node.role === 'witness')
+    const status = merge({ [voter!.name]: { ...dead, process: 'stopped' } })
+    expect(status.reasons.find((reason) => reason.code === 'store-votes')?.next).toBe(
+      `pgherd node start ${voter!.name}`,
+    )
   })
 
   test('a balancer that knows no way to the primary is one too', () => {

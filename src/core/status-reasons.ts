@@ -132,7 +132,9 @@ function powerOnCommand(host: string): string {
 /** Where to look first when these nodes are missing. */
 function lookAt(facts: ReasonFacts, missing: readonly NodeName[]): string {
   const [dark] = hostsWithoutPower(facts, missing)
-  return dark === undefined ? `pgherd logs ${missing.join(' ')}` : powerOnCommand(dark)
+  if (dark !== undefined) return powerOnCommand(dark)
+  const stopped = missing.find((name) => facts.observations.get(name)?.process?.state === 'stopped')
+  return stopped === undefined ? `pgherd logs ${missing.join(' ')}` : `pgherd node start ${stopped}`
 }
 
 /** What starts a node on its own host. */
@@ -298,7 +300,14 @@ function vipReasons({ layout, balancers }: ReasonFacts): StatusReason[] {
 function balancerReasons(balancer: BalancerStatus, facts: ReasonFacts): StatusReason[] {
   const { name, state, detail } = balancer
   const observation = facts.observations.get(name)
-  if (observation?.kind !== 'answered') return [silentNode(balancer, observation)]
+  if (observation?.kind !== 'answered') {
+    const silent = silentNode(balancer, observation)
+    const isLast = facts.balancers.every(
+      (one) => facts.observations.get(one.name)?.kind !== 'answered',
+    )
+    const cut = isLast ? '; no other balancer answers, applications may not get through' : ''
+    return [{ ...silent, message: `${silent.message}${cut}` }]
+  }
   if (state === 'running') {
     if (detail === null) return blindBalancer(balancer, facts)
     return [

@@ -84,7 +84,7 @@ export const nodeKillCommand = nodeCommand({
       '`up`. Acknowledged commits survive; that is what this command is for.',
   ],
   example: { line: 'pgherd node kill primary', note: 'the drill of a lost host' },
-  next: (node) => ['pgherd status', `pgherd node start ${node}`],
+  next: (node) => ['pgherd events --follow', `pgherd node start ${node}`],
   act: async (cluster, node) => {
     const count = await cluster.killNode(node)
     return {
