@@ -418,10 +418,36 @@ export const setUpErrors: readonly ErrorHelp[] = [
     code: 'PGHERD_DIRECTORY_FOREIGN',
     reason: 'localState',
     meaning:
-      'The directory belongs to another node or another cluster; running there could destroy data.',
+      'The directory, or what lies in it, belongs to another node or another cluster; running there could ' +
+      'destroy data.',
     remedies: [
       'Give the right --data-dir or --node.',
       'To use a copy on purpose, begin with an empty directory.',
+    ],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_INCOMPLETE',
+    reason: 'localState',
+    meaning:
+      'The identity.json, state.json and data directory of a node belong together, and one of them is ' +
+      'missing beside the others. It is not made anew: a folder that was copied in part would run as two ' +
+      'nodes under one name, and commits could be lost.',
+    remedies: [
+      'Put the missing file back if it was moved away. Never take that of another node.',
+      'Otherwise rename the folder of the node and start the node again: it is cloned from the primary.',
+    ],
+  },
+  {
+    code: 'PGHERD_DIRECTORY_COPIED',
+    reason: 'localState',
+    meaning:
+      'The folder, its state.json or its data directory is a copy, or was put back from a backup. It may lack ' +
+      'commits and promises that the original has, so the node does not run from it.',
+    remedies: [
+      'Put the original back, if it still is there: renaming keeps it the original.',
+      'Otherwise rename the folder of the node and start the node again: it is cloned from the primary.',
+      'When no other node has the data, and nothing has run from the original since it was copied: take ' +
+        '"place" out of state.json and "dataPlaces" out of identity.json. With that you vouch for the copy.',
     ],
   },
   {

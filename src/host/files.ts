@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 
 export type FileOwner = { readonly uid: number; readonly gid: number }
@@ -22,11 +23,12 @@ export type AtomicWriteOptions = {
 /**
  * Replaces `file` by `content` so that a reader, also one after a power failure, sees either the old or
  * the new text, whole. Returns when file and directory are on disk, unless the options say otherwise.
+ * @param content the text, or what makes it from the new file itself
  * @throws the error of the file system; the old file is then untouched
  */
 export async function writeFileAtomic(
   file: string,
-  content: string,
+  content: string | ((file: FileHandle) => Promise<string>),
   options: AtomicWriteOptions,
 ): Promise<void> {
   // A name that nobody can guess, opened only if it is not there: in a folder of the database user, root
@@ -38,7 +40,7 @@ export async function writeFileAtomic(
     try {
       await handle.chmod(options.mode)
       if (options.owner) await handle.chown(options.owner.uid, options.owner.gid)
-      await handle.writeFile(content)
+      await handle.writeFile(typeof content === 'string' ? content : await content(handle))
       if (isSynced) await handle.sync()
     } finally {
       await handle.close()

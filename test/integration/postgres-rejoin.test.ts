@@ -5,6 +5,8 @@ import { spawn } from 'node:child_process'
 import { chown, mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { placeOf } from '../../src/host/file-place.ts'
+import { dataMark } from '../../src/host/node-identity.ts'
 import { createPostgres } from '../../src/adapters/postgres/postgres.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import { asEpoch, asTimeline } from '../../src/core/names.ts'
@@ -135,7 +137,10 @@ test('fork: the lost commits are counted and kept, the rewound node follows', as
 
   const progress: CopyProgress[] = []
   const startedAtMs = systemClock.monotonicMs()
+  const place = await placeOf(dataMark(a.paths.data))
   await a.postgres.rewind(lab.upstream(b, a), (step) => progress.push(step), neverAborted())
+  // By this file a data directory is told from a copy: a rewind may not make it another.
+  expect(await placeOf(dataMark(a.paths.data))).toBe(place)
   console.info(`rewind: ${(systemClock.monotonicMs() - startedAtMs).toFixed(0)} ms`)
   expect(progress.at(-1)?.doneBytes).toBe(progress.at(-1)?.totalBytes)
   expect(progress.at(-1)?.totalBytes).toBeGreaterThan(0)

@@ -1,11 +1,12 @@
 // Putting a clone in the place of the data directory: whole, or not at all.
 
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DirectoryChangedError } from '../../ports/postgres.ts'
-import { replaceByClone } from './data-directory.ts'
+import { writeIdentity } from '../../host/node-identity.ts'
+import { inspectDirectory, replaceByClone } from './data-directory.ts'
 import { nodePathsOf, type NodePaths } from './options.ts'
 
 let paths: NodePaths
@@ -54,4 +55,18 @@ describe('a complete clone', () => {
     const replacing = replaceByClone({ ...paths, replaced: nowhere }, new AbortController().signal)
     await expect(replacing).rejects.toBeInstanceOf(DirectoryChangedError)
   })
+})
+
+test('a copy that was put in the place of the own directory is seen', async () => {
+  const tools = { paths, binDirectory: '/nowhere', runAs: null }
+  await writeIdentity(paths.nodeDirectory, { cluster: 'main', node: 'pg-1', dataPlaces: null })
+  await replaceByClone(paths, new AbortController().signal)
+  await cp(paths.data, paths.staged, { recursive: true, preserveTimestamps: true })
+  // Its control file cannot be read here, and that is all that is wrong with it.
+  const own = await inspectDirectory(tools)
+  expect(own.kind === 'broken' && own.why).not.toContain('a copy')
+  await rm(paths.data, { recursive: true })
+  await rename(paths.staged, paths.data)
+  const copied = await inspectDirectory(tools)
+  expect(copied).toEqual({ kind: 'broken', why: expect.stringContaining('it is a copy') as string })
 })

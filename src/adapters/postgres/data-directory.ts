@@ -7,6 +7,8 @@ import type { DataDirectory } from '../../core/server.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { DirectoryChangedError, PostgresError } from '../../ports/postgres.ts'
 import { exists, syncDirectory, writeFileAtomic } from '../../host/files.ts'
+import { placeOf } from '../../host/file-place.ts'
+import { dataMark, isOwnData, readIdentity, recordDataPlaces } from '../../host/node-identity.ts'
 import { isCleanShutdown, readControlData, type ControlData } from './controldata.ts'
 import type { DatabaseUser } from './database-user.ts'
 import type { NodePaths } from './options.ts'
@@ -32,6 +34,9 @@ export async function inspectDirectory(tools: DirectoryTools): Promise<DataDirec
   if (await exists(paths.rewindMark)) {
     return { kind: 'broken', why: 'pg_rewind did not finish' }
   }
+  if (!(await isOwnDirectory(paths))) {
+    return { kind: 'broken', why: 'it is a copy that somebody put in the place of the own one' }
+  }
   try {
     const control = await readControl(tools, paths.data)
     return {
@@ -44,6 +49,13 @@ export async function inspectDirectory(tools: DirectoryTools): Promise<DataDirec
   } catch (error) {
     return { kind: 'broken', why: messageOf(error) }
   }
+}
+
+/** False: what this node made or cloned was exchanged while no server ran in it. */
+async function isOwnDirectory(paths: NodePaths): Promise<boolean> {
+  const identity = await readIdentity(paths.nodeDirectory)
+  const place = await placeOf(dataMark(paths.data))
+  return identity === null || place === null || isOwnData(identity, place)
 }
 
 function readControl(tools: DirectoryTools, directory: string): Promise<ControlData> {
@@ -63,6 +75,7 @@ export async function makeEmptyFolder(
 /** Moves the staged directory to its place. Nothing happens when it is there already. */
 export async function adoptStagedDirectory(paths: NodePaths): Promise<void> {
   if (!(await exists(paths.staged))) return
+  await recordDataPlaces(paths.nodeDirectory, paths.data, paths.staged)
   await rename(paths.staged, paths.data)
   await syncDirectory(paths.nodeDirectory)
 }
@@ -104,6 +117,7 @@ function isAborted(signal: AbortSignal): boolean {
  */
 async function finishReplacement(paths: NodePaths): Promise<void> {
   if (await exists(path.join(paths.clone, completeMark))) {
+    await recordDataPlaces(paths.nodeDirectory, paths.data, paths.clone)
     if (await exists(paths.data)) {
       if (await exists(paths.replaced)) await rm(paths.data, { recursive: true, force: true })
       else await rename(paths.data, paths.replaced)

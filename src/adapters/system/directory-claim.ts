@@ -5,21 +5,19 @@ import { createHash } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
-import path from 'node:path'
 import type { ClusterName, NodeName } from '../../core/names.ts'
-import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import { identityFile, readIdentity, writeIdentity } from '../../host/node-identity.ts'
 import { PgherdError } from '../../lib/errors.ts'
+import { checkNothingIsThere, checkParts } from './directory-parts.ts'
 
 export type DirectoryOwner = { readonly cluster: ClusterName; readonly node: NodeName }
 
 export type DirectoryClaim = { release(): void }
 
-const identityFile = 'identity.json'
-const format = 1
-
 /**
- * Takes the directory for this process and writes the identity file when there is none.
- * @throws PgherdError PGHERD_DIRECTORY_FOREIGN, PGHERD_DIRECTORY_IN_USE
+ * Takes the directory for this process and writes the identity file into one that is empty.
+ * @throws PgherdError PGHERD_DIRECTORY_FOREIGN, PGHERD_DIRECTORY_IN_USE, PGHERD_DIRECTORY_INCOMPLETE,
+ *   PGHERD_DIRECTORY_COPIED
  */
 export async function claimDirectory(
   directory: string,
@@ -37,15 +35,17 @@ export async function claimDirectory(
 }
 
 async function checkIdentity(directory: string, owner: DirectoryOwner): Promise<void> {
-  const file = path.join(directory, identityFile)
-  const text = await readFileIfPresent(file)
-  if (text === null) {
-    const identity = { format, cluster: owner.cluster, node: owner.node }
-    await writeFileAtomic(file, `${JSON.stringify(identity)}\n`, { mode: 0o640 })
+  const identity = await readIdentity(directory)
+  if (identity === null) {
+    await checkNothingIsThere(directory, owner)
+    await writeIdentity(directory, { ...owner, dataPlaces: null })
     return
   }
-  const { cluster, node } = parseIdentity(text)
-  if (cluster === owner.cluster && node === owner.node) return
+  const { cluster, node } = identity
+  if (cluster === owner.cluster && node === owner.node) {
+    await checkParts(directory, owner, identity)
+    return
+  }
   throw new PgherdError({
     code: 'PGHERD_DIRECTORY_FOREIGN',
     reason: 'localState',
@@ -53,16 +53,6 @@ async function checkIdentity(directory: string, owner: DirectoryOwner): Promise<
     because: `its ${identityFile} says ${node} in cluster ${cluster}`,
     hint: 'give the right --data-dir or --node; to use a copy on purpose, begin with an empty directory',
   })
-}
-
-function parseIdentity(text: string): { readonly cluster: string; readonly node: string } {
-  const nobody = { cluster: 'unknown', node: 'unknown' }
-  try {
-    const value = JSON.parse(text) as Partial<typeof nobody>
-    return { cluster: value.cluster ?? nobody.cluster, node: value.node ?? nobody.node }
-  } catch {
-    return nobody
-  }
 }
 
 /**

@@ -1,8 +1,11 @@
 // What the node must not forget (promise, incarnation, system identifier), in `state.json` beside the
-// data directory. `openLocalState(file)` reads it once; every save is on disk before it returns.
+// data directory. `openLocalState(file)` reads it once; every save is on disk before it returns. The file
+// also says where it lies itself, so that a copy of it is known as one.
 
+import type { FileHandle } from 'node:fs/promises'
 import type { Epoch } from '../../core/names.ts'
 import { PgherdError, messageOf } from '../../lib/errors.ts'
+import { isCopy, placeOf } from '../../host/file-place.ts'
 import { readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
 import type { LocalState, LocalStateRecord } from '../../ports/local-state.ts'
 
@@ -30,9 +33,9 @@ export async function openLocalState(file: string): Promise<LocalState> {
   async function write(changes: Partial<LocalStateRecord>): Promise<void> {
     const next = mergeState(current, changes)
     try {
-      await writeFileAtomic(file, `${JSON.stringify({ format, ...next }, null, 2)}\n`, {
-        mode: 0o600,
-      })
+      const render = async (handle: FileHandle): Promise<string> =>
+        `${JSON.stringify({ format, ...next, place: await placeOf(handle) }, null, 2)}\n`
+      await writeFileAtomic(file, render, { mode: 0o600 })
     } catch (error) {
       throw new PgherdError({
         code: 'PGHERD_STATE_UNWRITABLE',
@@ -97,6 +100,18 @@ export function parseLocalState(text: string, file: string): LocalStateRecord {
   const { promise, incarnation, systemId, suspendedUntil, primaryEpoch } =
     fields as unknown as LocalStateRecord
   return { promise, incarnation, systemId, suspendedUntil, primaryEpoch }
+}
+
+/**
+ * Whether this is a copy of the file that an agent wrote: put back from a backup, or of another node. What it
+ * promises may be older than what was promised. A file of a version that did not look is taken as it is.
+ */
+export async function isCopiedState(file: string): Promise<boolean> {
+  const text = await readFileIfPresent(file)
+  const now = await placeOf(file)
+  if (text === null || now === null) return false
+  const { place } = JSON.parse(text) as { readonly place?: unknown }
+  return typeof place === 'string' && isCopy(place, now)
 }
 
 function isSuspension(field: unknown): boolean {
