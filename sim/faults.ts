@@ -252,6 +252,23 @@ export const faults: readonly Fault[] = [
     },
   },
   {
+    name: 'copied-folder',
+    weight: 0.5,
+    begin: ({ world, random, dataVictim }) => {
+      const sources = world.dataNodes.filter(
+        (node) => node !== dataVictim && node.directory.state === 'present',
+      )
+      if (sources.length === 0 || !dataVictim.isWanted || !dataVictim.isMachineUp) {
+        return { what: 'nobody has a folder to copy', end: null }
+      }
+      const source = random.pick(sources)
+      return {
+        what: `${dataVictim.name} is started from a copy of the folder of ${source.name}`,
+        end: dataVictim.runFromCopyOf(source),
+      }
+    },
+  },
+  {
     name: 'switchover',
     weight: 2,
     begin: ({ world, random, victim, dataVictim }) => {

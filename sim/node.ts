@@ -36,9 +36,12 @@ export class SimNode {
   readonly place: Place
   readonly clock: NodeClock
   readonly voter: Voter | null
-  readonly file: LocalStateFile
-  readonly directory: SimDataDirectory
+  /** What lies in the node's folder. Another takes its place only while nothing runs from it. */
+  file: LocalStateFile
+  directory: SimDataDirectory
   isMachineUp = true
+  /** Its agent is of a version that did not look whose incarnation it runs under. */
+  isOldVersion = false
   /** The operator wants an agent here; one that ends is started again. */
   isWanted = false
   guard: SimGuardProcess | null = null
@@ -120,7 +123,10 @@ export class SimNode {
     const process = new SimProcess(world.simulator, `${name}/agent`, { runsPromises: true })
     const random = this.random.split(`agent ${String(this.#agentCount)}`)
     const ports = this.#ports(process, random)
-    const { layout, protections } = world
+    const { layout } = world
+    const protections = this.isOldVersion
+      ? { ...world.protections, 'one-incarnation': false }
+      : world.protections
     const agent = world.createAgent(ports, { layout, node: name, version: 'sim', protections })
     agent.onDecision((trace) => world.noteDecision(this, trace))
     const stopper = new AbortController()
@@ -322,6 +328,25 @@ export class SimNode {
     this.forgetWhatWasNotDurable()
     this.server?.kill()
     this.guard?.process.kill()
+  }
+
+  /**
+   * A person stops the node, moves its folder aside, puts a copy of `source`'s there, and starts the node.
+   * The result does the reverse: a rename keeps the own folder as it was.
+   */
+  runFromCopyOf(source: SimNode): () => void {
+    const { file, directory } = this
+    this.takeDown()
+    this.file = new LocalStateFile(this.name)
+    this.file.record = source.file.record
+    this.directory = SimDataDirectory.copyOf(source.directory, this.name)
+    this.startAgent()
+    return () => {
+      this.takeDown()
+      this.file = file
+      this.directory = directory
+      this.startAgent()
+    }
   }
 
   /** SIGSTOP to the agent alone. */

@@ -54,6 +54,7 @@ export const expectations: readonly Expectation[] = [
     seed: 1,
     invariants: ['I3'],
   },
+  { protection: 'one-incarnation', scenario: 'a copied folder', seed: 1, invariants: ['I3'] },
   {
     protection: 'candidate-in-list',
     scenario: 'a candidate outside the list',

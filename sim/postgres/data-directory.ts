@@ -49,6 +49,17 @@ export class SimDataDirectory {
     this.node = node
   }
 
+  /** What `cp` makes of the directory of another node. */
+  static copyOf(source: SimDataDirectory, node: NodeName): SimDataDirectory {
+    const copy = new SimDataDirectory(node)
+    copy.replaceBy(source)
+    copy.state = source.state
+    copy.isStandby = source.isStandby
+    copy.keptFromIndex = source.keptFromIndex
+    for (const slot of source.slots) copy.slots.add(slot)
+    return copy
+  }
+
   stage(systemId: SystemId): void {
     this.#reset()
     this.state = 'staged'

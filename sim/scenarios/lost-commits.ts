@@ -148,6 +148,46 @@ export const lostCommitScenarios: readonly Scenario[] = [
   },
   {
     ...threeNodes,
+    name: 'a copied folder',
+    about: 'Two nodes stream under one incarnation, and the one that lacks a commit is elected.',
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.say(`a person starts ${c.name} from a copy of the folder of ${b.name}`)
+      c.runFromCopyOf(b)
+      await stage.listIs(b)
+      await stage.streaming(a, b, c)
+      stage.cut([b], [a], ['replication'])
+      await stage.committed(a)
+      stage.down(a)
+      stage.down(c)
+      await stage.opened(b)
+    },
+  },
+  {
+    ...threeNodes,
+    name: 'a copied folder of an older version',
+    about: 'Nobody keeps the copy from streaming: commits stop waiting for either of the two.',
+    isDemanded: true,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.say(`a person starts ${c.name} from a copy of the folder of ${b.name}`)
+      c.isOldVersion = true
+      const putBack = c.runFromCopyOf(b)
+      await stage.streaming(a, b, c)
+      await stage.listIs()
+      stage.cut([b], [a], ['replication'])
+      await stage.committed(a)
+      stage.down(a)
+      await stage.wait(6000)
+      stage.say('nobody is elected under an incarnation of two; the folder is put back')
+      c.isOldVersion = false
+      putBack()
+      stage.up(a)
+      await stage.until('the former primary serves again', () => stage.serving() === a)
+    },
+  },
+  {
+    ...threeNodes,
     name: 'a former primary comes back',
     about: '[m8b] Who was primary before resumes although another was elected since.',
     tell: async (stage) => {

@@ -5,10 +5,11 @@ import type { DecisionKind } from '../core/decision.ts'
 import { decide } from '../core/decide.ts'
 import { classify } from '../core/classify.ts'
 import type { Facts } from '../core/facts.ts'
+import { incarnationIsOf, nodeOf } from '../core/names.ts'
 import { reportFingerprint } from '../core/node-report.ts'
 import { plan } from '../core/plan.ts'
 import type { Situation } from '../core/situation.ts'
-import { messageOf } from '../lib/errors.ts'
+import { messageOf, PgherdError } from '../lib/errors.ts'
 import type { AgentApi } from '../ports/agent-api.ts'
 import type { PostgresEnd } from '../ports/guard.ts'
 import type { HelloAnswer } from '../ports/peers.ts'
@@ -97,6 +98,7 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const { ports, layout, self, mirror, leaseHold, memory, chronicle } = node
+  assertOwnIncarnation(node)
   const background = new AbortController()
   const askToStop = (): void => {
     memory.wish = 'stop'
@@ -152,6 +154,23 @@ async function run(
   await ports.store.publish(reportOf(node), layout.plan.storeAttemptMs).catch(() => undefined)
   await chronicle.flush(ports.store, layout.plan.storeAttemptMs).catch(() => undefined)
   await ports.member.stop()
+}
+
+/**
+ * I12, once more where nobody else has looked.
+ * @throws PgherdError PGHERD_DIRECTORY_FOREIGN
+ */
+function assertOwnIncarnation({ ports, self, protections }: Node): void {
+  const { incarnation } = ports.localState.get()
+  if (incarnation === null || !protections['one-incarnation']) return
+  if (incarnationIsOf(incarnation, self.name)) return
+  throw new PgherdError({
+    code: 'PGHERD_DIRECTORY_FOREIGN',
+    reason: 'localState',
+    message: `the state of ${self.name} is that of ${nodeOf(incarnation)}`,
+    because: `it names the incarnation ${incarnation}: the folder was copied`,
+    hint: `set the folder of ${self.name} aside and start it again, it is cloned anew`,
+  })
 }
 
 async function loopWithoutData(node: Node): Promise<void> {

@@ -10,7 +10,10 @@ import type { Lsn } from '../core/lsn.ts'
 import { lagBytes } from '../core/lsn.ts'
 import type { Incarnation, MonotonicMs } from '../core/names.ts'
 import { isAwaitedMember } from '../core/names.ts'
+import type { Contradiction } from '../core/one-incarnation.ts'
+import { contradictionsOf, distrustedLists } from '../core/one-incarnation.ts'
 import { birthEpochOf } from '../core/position.ts'
+import type { Walsender } from '../core/server.ts'
 import type { Versioned } from '../core/store-view.ts'
 import type { SyncList, SyncRecord } from '../core/sync-list.ts'
 import {
@@ -41,6 +44,8 @@ type Progress = {
 export class ListChange {
   readonly #node: Node
   #progress: Progress | null = null
+  /** What two use at present; each has been told. */
+  #contradictions: ReadonlyMap<Incarnation, Contradiction> = new Map()
 
   constructor(node: Node) {
     this.#node = node
@@ -88,7 +93,8 @@ export class ListChange {
     const isSettled = this.#node.memory.isListFresh || record.lists.length === 1
     const isMemberLost = this.#standbys(facts).some(
       ({ incarnation, fitness }) =>
-        fitness === 'lost' && record.target.members.includes(incarnation),
+        (fitness === 'lost' || fitness === 'contradicted') &&
+        record.target.members.includes(incarnation),
     )
     return !isSettled || isMemberLost ? this.advance(facts) : false
   }
@@ -97,7 +103,10 @@ export class ListChange {
   async #begin(record: Versioned<SyncRecord>, wanted: SyncList): Promise<boolean> {
     const { leaseHold, protections } = this.#node
     const { value } = record
-    const lists = protections['joint-list'] ? withList(value.lists, wanted) : [wanted]
+    // An election in the meantime must not count a member of which there are two.
+    const distrusted = distrustedLists(value.lists, new Set(this.#contradictions.keys()))
+    const known = distrusted.reduce(withList, value.lists)
+    const lists = protections['joint-list'] ? withList(known, wanted) : [wanted]
     const kept = protections['keep-all-lists'] ? lists : [value.target, wanted]
     // Before the write: one with an unknown outcome may still happen.
     this.#node.memory.isListFresh = false
@@ -153,7 +162,7 @@ export class ListChange {
       return true
     }
     const isProven =
-      isFlushedBy(target, walsenders, progress.provenLsn) ||
+      isFlushedBy(target, walsenders, progress.provenLsn, facts.protections) ||
       !facts.protections['flush-before-narrow']
     if (isProven) await this.#finish(record, target)
     return !isProven
@@ -199,6 +208,24 @@ export class ListChange {
     })
   }
 
+  /** Says each contradiction once, for as long as it lasts. */
+  #noteContradictions(facts: Facts, walsenders: readonly Walsender[]): void {
+    const { chronicle, leaseHold, protections } = this.#node
+    if (!protections['one-incarnation']) return
+    const reports = [...(facts.store?.reports.values() ?? [])].map(({ value }) => value)
+    const found = contradictionsOf(reports, walsenders)
+    for (const { incarnation, message } of found) {
+      if (this.#contradictions.has(incarnation)) continue
+      chronicle.say({
+        kind: 'contradiction',
+        epoch: leaseHold.tenure()?.epoch ?? null,
+        message: `${message}. Commits do not wait for it.`,
+        operands: { incarnation },
+      })
+    }
+    this.#contradictions = new Map(found.map((one) => [one.incarnation, one]))
+  }
+
   /** The standbys as candidates for the list. */
   #standbys(facts: Facts): readonly StandbyView[] {
     const { memory } = this.#node
@@ -220,7 +247,12 @@ export class ListChange {
     for (const member of target.members) {
       if (!candidates.has(member)) candidates.set(member, false)
     }
+    this.#noteContradictions(facts, server.walsenders)
     for (const [incarnation, isEvidence] of candidates) {
+      if (this.#contradictions.has(incarnation)) {
+        views.push({ incarnation, fitness: 'contradicted' })
+        continue
+      }
       const walsender = server.walsenders.find((entry) => entry.applicationName === incarnation)
       if (walsender?.state === 'streaming' && walsender.flushLsn !== null) {
         memory.lostSinceMs.delete(incarnation)

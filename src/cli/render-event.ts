@@ -26,6 +26,7 @@ const tones: Readonly<Record<EventKind, Tone>> = {
   'list-changing': 'plain',
   'list-changed': 'plain',
   'durability-degraded': 'warn',
+  contradiction: 'warn',
   following: 'plain',
   rewound: 'plain',
   cloned: 'plain',

@@ -34,6 +34,7 @@ function judge(
     self: incarnation(self),
     record,
     answers: new Map(Object.entries(answers).map(([name, answer]) => [node(name), answer])),
+    contradicted: new Set(),
     durability: 'quorum',
     wantedCount: 1,
     protections,

@@ -5,6 +5,7 @@
 import type { Durability } from './cluster-layout.ts'
 import type { Incarnation, NodeName } from './names.ts'
 import { nodeOf } from './names.ts'
+import { isOnlyAnswer } from './one-incarnation.ts'
 import type { TimelineBirth, WalPosition } from './position.ts'
 import { birthEpochOf, comparePositions } from './position.ts'
 import type { Protections } from './protections.ts'
@@ -20,7 +21,12 @@ export type MemberAnswer =
       readonly canBePrimary: boolean
     }
   /** Promised without evidence, refused, or unreachable: it counts for nothing. */
-  | { readonly kind: 'no-evidence'; readonly why: string }
+  | {
+      readonly kind: 'no-evidence'
+      readonly why: string
+      /** Under which the node answered, when it did. */
+      readonly incarnation?: Incarnation | null
+    }
   | { readonly kind: 'pending' }
 
 export type ElectionInput = {
@@ -28,6 +34,8 @@ export type ElectionInput = {
   readonly record: SyncRecord
   /** By node, this one included. */
   readonly answers: ReadonlyMap<NodeName, MemberAnswer>
+  /** Incarnations that two nodes are known to have used, whoever answers now. */
+  readonly contradicted: ReadonlySet<Incarnation>
   readonly durability: Durability
   /** How many standbys a commit is to wait for when there are that many. */
   readonly wantedCount: number
@@ -105,9 +113,9 @@ export function judgeElection(input: ElectionInput): ElectionResult {
   const { self, record, answers, durability, protections } = input
   const all = [...answers.values()]
   const isPending = all.some((answer) => answer.kind === 'pending')
-  const sealed = all
-    .filter((answer) => answer.kind === 'sealed')
-    .filter((answer) => !protections['unique-timelines'] || isMapped(answer, record.timelines))
+  const sealed = believedAnswers(input).filter(
+    (answer) => !protections['unique-timelines'] || isMapped(answer, record.timelines),
+  )
   const own = sealed.find((answer) => answer.incarnation === self)
   if (own === undefined) {
     return isPending ? { kind: 'asking' } : { kind: 'short', missing: ['this node itself'] }
@@ -126,7 +134,7 @@ export function judgeElection(input: ElectionInput): ElectionResult {
     const unproved = record.lists.filter((list) => !isListProved(list, self, sealed, protections))
     if (unproved.length > 0) {
       if (isPending) return { kind: 'asking' }
-      return { kind: 'short', missing: missingFor(unproved, answers) }
+      return { kind: 'short', missing: missingFor(unproved, answers, input.contradicted) }
     }
   }
   const better = betterThan(own.position, sealed, record.timelines, protections)
@@ -138,16 +146,37 @@ export function judgeElection(input: ElectionInput): ElectionResult {
   return { kind: 'fetch', source: nodeOf(better.incarnation), until: better.position }
 }
 
+/** The sealed members, without those under whose incarnation two nodes answered, or the wrong one. */
+function believedAnswers(input: ElectionInput): readonly SealedAnswer[] {
+  const { answers, contradicted, protections } = input
+  const told = [...answers.values()].filter((answer) => answer.kind !== 'pending')
+  return [...answers].flatMap(([name, answer]) => {
+    if (answer.kind !== 'sealed') return []
+    const isBelieved =
+      !protections['one-incarnation'] ||
+      (isOnlyAnswer(name, answer.incarnation, told) && !contradicted.has(answer.incarnation))
+    return isBelieved ? [answer] : []
+  })
+}
+
 /** Whether an answer is to come from another node than the former primary, which is probably dead. */
 function isStandbyPending(record: SyncRecord, answers: ElectionInput['answers']): boolean {
   const owner = nodeOf(record.owner)
   return [...answers].some(([name, answer]) => answer.kind === 'pending' && name !== owner)
 }
 
+/** The nodes that answered under an incarnation. */
+function usersOf(member: Incarnation, answers: ElectionInput['answers']): readonly NodeName[] {
+  return [...answers]
+    .filter(([, answer]) => answer.kind !== 'pending' && answer.incarnation === member)
+    .map(([name]) => name)
+}
+
 /** Sentences about the members whose answers would have proved the lists. */
 function missingFor(
   lists: readonly SyncList[],
   answers: ReadonlyMap<NodeName, MemberAnswer>,
+  contradicted: ReadonlySet<Incarnation>,
 ): readonly string[] {
   const missing = new Set<string>()
   for (const list of lists) {
@@ -158,6 +187,10 @@ function missingFor(
       else if (answer.kind === 'no-evidence') missing.add(`${member}: ${answer.why}`)
       else if (answer.kind === 'sealed' && answer.incarnation !== member) {
         missing.add(`${member} was replaced by ${answer.incarnation}`)
+      } else if (contradicted.has(member)) {
+        missing.add(`${member} was used by another node too`)
+      } else if (usersOf(member, answers).length > 1) {
+        missing.add(`${member} is used by ${usersOf(member, answers).join(' and ')}`)
       }
     }
   }

@@ -1,6 +1,7 @@
 // Facts in, situation out: one function per dimension.
 
 import { judgeElection } from './candidate.ts'
+import { contradictedIn } from './one-incarnation.ts'
 import { dataNodesOf } from './cluster-layout.ts'
 import type { Facts } from './facts.ts'
 import { isLeaseFree } from './lease.ts'
@@ -174,6 +175,7 @@ function electionOf(facts: Facts): Situation['election'] {
     self: local.incarnation,
     record: record.value,
     answers,
+    contradicted: contradictedIn(facts.store),
     durability,
     wantedCount: layout.syncStandbys,
     protections,
@@ -189,7 +191,9 @@ function gateOf(facts: Facts): Situation['gate'] {
     protections.gate && (protections['gate-after-promotion'] || facts.startedBy !== 'promotion')
   if (gateLsn === null) return 'waiting'
   if (!isGated) return 'passed'
-  return isFlushedBy(record.value.target, facts.server.walsenders, gateLsn) ? 'passed' : 'waiting'
+  return isFlushedBy(record.value.target, facts.server.walsenders, gateLsn, facts.protections)
+    ? 'passed'
+    : 'waiting'
 }
 
 function healthOf(facts: Facts): Situation['health'] {

@@ -25,6 +25,25 @@ const hanging = { silence: 'timeout', process: 'running' } as const
 const elsewhere = { silence: 'refused' } as const
 const noStore = { isStoreReachable: false }
 
+describe('two of one identity', () => {
+  test('a node under the incarnation of another is named, and the cluster is not healthy', () => {
+    const { report, ...view } = healthyView('pg-2')
+    const { incarnation } = healthyView('pg-1').report
+    const status = merge({ 'pg-2': { ...view, report: { ...report, incarnation } } })
+    expect(status.verdict).toBe('degraded')
+    expect(status.reasons[0]).toMatchObject({ code: 'contradiction', node: 'pg-1' })
+    expect(status.summary).toContain('pg-2 runs under the incarnation')
+  })
+
+  test('two connections under one incarnation are named', () => {
+    const { walsenders, ...view } = healthyView('pg-0')
+    const status = merge({
+      'pg-0': { ...view, walsenders: [...walsenders, ...walsenders.slice(0, 1)] },
+    })
+    expect(status.summary).toContain('Degraded: 2 connections stream as pg-1')
+  })
+})
+
 describe('a healthy cluster', () => {
   test('verdict, sentence and no reasons', () => {
     const status = merge()

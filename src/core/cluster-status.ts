@@ -24,6 +24,7 @@ export type AgentView = {
   readonly storeMember: { readonly kind: 'none' | 'starting' | 'running' | 'failed' }
   readonly walsenders: readonly {
     readonly applicationName: string
+    readonly state: string
     readonly flushLsn: Lsn | null
   }[]
   readonly reports: readonly NodeReport[]

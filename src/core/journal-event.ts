@@ -20,6 +20,7 @@ export type EventKind =
   | 'list-changing'
   | 'list-changed'
   | 'durability-degraded'
+  | 'contradiction'
   | 'following'
   | 'rewound'
   | 'cloned'

@@ -11,6 +11,7 @@ import type { SyncRecord } from './sync-list.ts'
 import { alternativeOf, successorOf } from './succession.ts'
 import { switchoverOf } from './switchover.ts'
 import { judgeElection } from './candidate.ts'
+import { contradictedIn } from './one-incarnation.ts'
 import type { ElectionResult } from './candidate.ts'
 import { nodeIn } from './cluster-layout.ts'
 
@@ -141,6 +142,7 @@ function verdictOf(facts: Facts): ElectionResult {
     self: local.incarnation,
     record: recordOf(facts),
     answers: election.answers,
+    contradicted: contradictedIn(facts.store),
     durability: layout.durability,
     wantedCount: layout.syncStandbys,
     protections,

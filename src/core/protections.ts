@@ -14,6 +14,7 @@ export const protectionNames = [
   'overlap', // [m6] n - k + 1 members, not n - k
   'durable-promise', // [m7] the promise survives a crash (simulated disk)
   'owner-resumes', // [m8, m8b] only the record's owner resumes without evidence
+  'one-incarnation', // an incarnation that two use starts nowhere and counts for nothing
   'candidate-in-list', // [m9] a candidate outside the list does not count itself
   'keep-all-lists', // [twolists] all lists of the record are kept until a change is complete
   'follow-promises', // [nofollowprom] following raises the promise

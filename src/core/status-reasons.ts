@@ -13,6 +13,8 @@ import type {
 } from './cluster-status.ts'
 import type { ControlRecord } from './control.ts'
 import type { NodeName } from './names.ts'
+import { nodeOf } from './names.ts'
+import { contradictionsOf } from './one-incarnation.ts'
 
 export type ReasonCode =
   | 'no-answer'
@@ -63,6 +65,7 @@ export function reasonsOf(facts: ReasonFacts): readonly StatusReason[] {
   if (!hasAnswer) return [noAnswer(facts)]
   return [
     ...contradictions(facts),
+    ...doubleReasons(facts),
     ...causeFirst(facts, missingPrimary(facts), storeReasons(facts)),
     ...pausedReasons(facts),
     ...nodeReasons(facts),
@@ -156,6 +159,27 @@ function contradictions(facts: ReasonFacts): StatusReason[] {
         '; it is not trusted and gets no writes',
       next: `pgherd events --node ${node.name}`,
     }))
+}
+
+/** Two of one identity: what either has acknowledged the other may lack. */
+function doubleReasons(facts: ReasonFacts): StatusReason[] {
+  const views = [...facts.observations.values()].flatMap((one) =>
+    one.kind === 'answered' ? [one.view] : [],
+  )
+  const told = views.flatMap((view) => view.reports)
+  // What a node says itself is newer than what it has published.
+  const reports = new Map(
+    [...told, ...views.map(({ report }) => report)].map((one) => [one.name, one]),
+  )
+  const primary = views.find((view) => view.node === facts.primary)
+  return contradictionsOf(reports.values(), primary?.walsenders ?? []).map(
+    ({ incarnation, message }) => ({
+      code: 'contradiction',
+      node: nodeOf(incarnation),
+      message: `${message}; neither is counted on`,
+      next: 'pgherd help PGHERD_DIRECTORY_FOREIGN',
+    }),
+  )
 }
 
 function missingPrimary(facts: ReasonFacts): StatusReason[] {

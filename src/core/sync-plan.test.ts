@@ -97,9 +97,9 @@ describe('flushed and effective', () => {
 
   it('k members of the list must have flushed; others do not count', () => {
     const senders = [walsender('pg-1', 100), walsender('pg-2', 99), walsender('pg-3', 500)]
-    expect(isFlushedBy(two, senders, 100 as Lsn)).toBe(false)
-    expect(isFlushedBy(two, senders, 99 as Lsn)).toBe(true)
-    expect(isFlushedBy(emptyList, [], 100 as Lsn)).toBe(true)
+    expect(isFlushedBy(two, senders, 100 as Lsn, allProtections)).toBe(false)
+    expect(isFlushedBy(two, senders, 99 as Lsn, allProtections)).toBe(true)
+    expect(isFlushedBy(emptyList, [], 100 as Lsn, allProtections)).toBe(true)
   })
 
   it('a removed member whose walsender still uses the old list → not effective', () => {

@@ -4,6 +4,7 @@ import type { Durability } from './cluster-layout.ts'
 import type { Incarnation } from './names.ts'
 import { awaitedMember } from './names.ts'
 import type { Lsn } from './lsn.ts'
+import { streamCountOf } from './one-incarnation.ts'
 import type { Protections } from './protections.ts'
 import type { Walsender } from './server.ts'
 import type { SyncList } from './sync-list.ts'
@@ -12,8 +13,11 @@ import { emptyList, isEmptyList, makeList } from './sync-list.ts'
 /** What the primary knows of one standby that could be listed. */
 export type StandbyView = {
   readonly incarnation: Incarnation
-  /** It streams, and (to enter the list) it has caught up and is evidence. */
-  readonly fitness: 'fit' | 'lagging' | 'lost' | 'just-lost'
+  /**
+   * It streams, and (to enter the list) it has caught up and is evidence. `contradicted`: two use its
+   * incarnation, and neither of them can be counted on.
+   */
+  readonly fitness: 'fit' | 'lagging' | 'lost' | 'just-lost' | 'contradicted'
 }
 
 /**
@@ -31,6 +35,7 @@ export function wantedList(
   const keeps = standbys
     .filter((standby) => {
       const isListed = current.members.includes(standby.incarnation)
+      if (standby.fitness === 'contradicted') return false
       if (isListed) return standby.fitness !== 'lost'
       return standby.fitness === 'fit'
     })
@@ -39,14 +44,23 @@ export function wantedList(
     // Never below k members: what is lost stays listed, and writes wait for it. A member that has come
     // takes its own place.
     const kept = new Map(keeps.map((member) => [awaitedMember(member), member]))
-    for (const member of current.members) {
+    const contradicted = new Set(
+      standbys
+        .filter(({ fitness }) => fitness === 'contradicted')
+        .map(({ incarnation }) => incarnation),
+    )
+    // Its place stays, and neither of the two fills it.
+    const places = current.members.map((member) =>
+      contradicted.has(member) ? awaitedMember(member) : member,
+    )
+    for (const member of places) {
       const place = awaitedMember(member)
       if (kept.size < wantedCount && !kept.has(place)) kept.set(place, member)
     }
     if (kept.size >= wantedCount || kept.size > current.members.length) {
       return makeList(wantedCount, kept.values())
     }
-    const filled = current.members.map((member) => kept.get(awaitedMember(member)) ?? member)
+    const filled = places.map((member) => kept.get(awaitedMember(member)) ?? member)
     return makeList(wantedCount, filled)
   }
   return makeList(wantedCount, keeps)
@@ -76,16 +90,26 @@ export function electedList(
   return makeList(wantedCount, members)
 }
 
-/** Whether `list.count` members have reported a flush at or beyond `lsn` to this primary. */
-export function isFlushedBy(list: SyncList, walsenders: readonly Walsender[], lsn: Lsn): boolean {
+/**
+ * Whether `list.count` members have reported a flush at or beyond `lsn` to this primary. One under whose
+ * incarnation two connections stream has not: which of them was it?
+ */
+export function isFlushedBy(
+  list: SyncList,
+  walsenders: readonly Walsender[],
+  lsn: Lsn,
+  protections: Protections,
+): boolean {
   if (isEmptyList(list)) return true
-  const flushed = list.members.filter((member) =>
-    walsenders.some(
-      (walsender) =>
-        walsender.applicationName === member &&
-        walsender.flushLsn !== null &&
-        walsender.flushLsn >= lsn,
-    ),
+  const flushed = list.members.filter(
+    (member) =>
+      (streamCountOf(member, walsenders) < 2 || !protections['one-incarnation']) &&
+      walsenders.some(
+        (walsender) =>
+          walsender.applicationName === member &&
+          walsender.flushLsn !== null &&
+          walsender.flushLsn >= lsn,
+      ),
   )
   return flushed.length >= list.count
 }

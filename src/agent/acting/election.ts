@@ -2,6 +2,7 @@
 
 import type { ActionOf } from '../../core/action.ts'
 import type { MemberAnswer } from '../../core/candidate.ts'
+import { contradictedIn } from '../../core/one-incarnation.ts'
 import { judgeElection } from '../../core/candidate.ts'
 import { dataNodesOf } from '../../core/cluster-layout.ts'
 import type { Decision } from '../../core/decision.ts'
@@ -92,7 +93,9 @@ function noteAnswer(
   peer: NodeName,
   answer: SealAnswer,
 ): void {
-  answers.set(peer, answer.kind === 'sealed' ? answer : { kind: 'no-evidence', why: answer.why })
+  const { why, incarnation = null } =
+    answer.kind === 'promised' ? answer : { why: answer.kind === 'refused' ? answer.why : '' }
+  answers.set(peer, answer.kind === 'sealed' ? answer : { kind: 'no-evidence', why, incarnation })
   node.waker.notify()
 }
 
@@ -151,6 +154,7 @@ export async function recordElection(
     self: incarnation,
     record: record.value,
     answers: memory.election.answers,
+    contradicted: contradictedIn(facts.store),
     durability: facts.layout.durability,
     wantedCount: facts.layout.syncStandbys,
     protections,

@@ -3,6 +3,7 @@
 import type { ActionOf } from '../../core/action.ts'
 import { noControl } from '../../core/control.ts'
 import { judgeElection } from '../../core/candidate.ts'
+import { contradictedIn } from '../../core/one-incarnation.ts'
 import { renderLsn } from '../../core/lsn.ts'
 import type { Decision } from '../../core/decision.ts'
 import type { Node } from '../node.ts'
@@ -101,6 +102,7 @@ export function releaseOperands(node: Node): Readonly<Record<string, unknown>> {
           self: local.incarnation,
           record,
           answers: election.answers,
+          contradicted: contradictedIn(mirror.view()),
           durability: layout.durability,
           wantedCount: layout.syncStandbys,
           protections,
