@@ -234,6 +234,27 @@ export const faults: readonly Fault[] = [
     },
   },
   {
+    name: 'half-done-calls',
+    weight: 2,
+    begin: ({ dataVictim }) => {
+      dataVictim.directory.breaksCalls = true
+      return {
+        what: `calls to PostgreSQL of ${dataVictim.name} end half-way`,
+        end: () => {
+          dataVictim.directory.breaksCalls = false
+        },
+      }
+    },
+  },
+  {
+    name: 'reload-by-hand',
+    weight: 1,
+    begin: ({ dataVictim }) => {
+      dataVictim.server?.reload()
+      return { what: `a person reloads PostgreSQL of ${dataVictim.name}`, end: null }
+    },
+  },
+  {
     name: 'walsender-ends',
     weight: 1,
     begin: ({ random, dataVictim }) => {

@@ -42,6 +42,8 @@ export class SimDataDirectory {
   losesPromotionAnswer = false
   /** The program that reads its control file hangs: whoever looks at the directory learns nothing. */
   isUnreadable = false
+  /** Calls that change the server end half-way: without effect, with a part of it, or with an answer lost. */
+  breaksCalls = false
   /** Flushes started before this do not end before it: the disk hangs. */
   hangsUntilMs = 0
 

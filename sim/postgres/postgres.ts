@@ -35,8 +35,13 @@ export type PostgresOptions = {
 
 const unreadablePollMs = 100
 
+/** What was done of a `configure` that fails. */
+const configureBreaks = ['nothing', 'files', 'everything'] as const
+
 export class SimPostgres implements Postgres {
   readonly #options: PostgresOptions
+  /** Files were written that the server was not told to read; an agent that has just started cannot know. */
+  #mustReload = true
 
   constructor(options: PostgresOptions) {
     this.#options = options
@@ -137,13 +142,39 @@ export class SimPostgres implements Postgres {
 
   async configure(config: ServerConfig): Promise<void> {
     await this.#pause()
-    const { directory } = this.#options
-    if (isSameConfig(directory.config, config)) return
-    directory.config = config
-    this.#server?.reload()
+    const { directory, random } = this.#options
+    const brokenAt = directory.breaksCalls ? random.pick(configureBreaks) : null
+    if (brokenAt === 'nothing') throw new PostgresError('failed', 'the disk refuses')
+    if (!isSameConfig(directory.config, config)) {
+      directory.config = config
+      this.#mustReload = true
+    }
+    if (brokenAt === 'files') throw new PostgresError('timeout', 'the guard does not answer')
+    if (this.#mustReload) this.#server?.reload()
+    this.#mustReload = false
+    if (brokenAt === 'everything') throw new PostgresError('timeout', 'the answer is lost')
   }
 
-  async start(as: 'primary' | 'standby', deadlineMs: number): Promise<void> {
+  /**
+   * A call that is broken in half of all cases: before it does anything, or with the answer lost after it
+   * did everything.
+   */
+  async #mayBreak<T>(call: () => Promise<T>): Promise<T> {
+    const { directory, random } = this.#options
+    if (!directory.breaksCalls || random.chance(0.5)) return call()
+    if (random.chance(0.5)) {
+      await this.#pause()
+      throw new PostgresError('failed', 'the connection broke before')
+    }
+    await call()
+    throw new PostgresError('timeout', 'the answer is lost')
+  }
+
+  start(as: 'primary' | 'standby', deadlineMs: number): Promise<void> {
+    return this.#mayBreak(() => this.#start(as, deadlineMs))
+  }
+
+  async #start(as: 'primary' | 'standby', deadlineMs: number): Promise<void> {
     const { directory, launch, guard, world } = this.#options
     await this.#pause()
     let server = this.#server
@@ -162,12 +193,17 @@ export class SimPostgres implements Postgres {
       if (as === 'standby') directory.forgetUnbornTimelines()
       server = launch(parent, as)
     }
+    this.#mustReload = false
     const started = server
     await this.#until(started, deadlineMs, () => started.isUp || started.role === 'dead')
     if (started.role === 'dead') throw new PostgresError('failed', 'the server ended at its start')
   }
 
-  async stop(mode: 'fast' | 'immediate', deadlineMs: number): Promise<void> {
+  stop(mode: 'fast' | 'immediate', deadlineMs: number): Promise<void> {
+    return this.#mayBreak(() => this.#stop(mode, deadlineMs))
+  }
+
+  async #stop(mode: 'fast' | 'immediate', deadlineMs: number): Promise<void> {
     await this.#pause()
     const server = this.#server
     if (server === null) return
@@ -185,9 +221,11 @@ export class SimPostgres implements Postgres {
     await this.#until(server, deadlineMs, () => server.role === 'dead')
   }
 
-  async terminateClients(_deadlineMs: number): Promise<void> {
-    const server = await this.#running()
-    server.terminateClients()
+  terminateClients(_deadlineMs: number): Promise<void> {
+    return this.#mayBreak(async () => {
+      const server = await this.#running()
+      server.terminateClients()
+    })
   }
 
   async checkpoint(deadlineMs: number): Promise<void> {
@@ -198,7 +236,11 @@ export class SimPostgres implements Postgres {
     await this.#flushed(server, deadlineMs)
   }
 
-  async promote(timeline: TimelineId, deadlineMs: number): Promise<TimelineId> {
+  promote(timeline: TimelineId, deadlineMs: number): Promise<TimelineId> {
+    return this.#mayBreak(() => this.#promote(timeline, deadlineMs))
+  }
+
+  async #promote(timeline: TimelineId, deadlineMs: number): Promise<TimelineId> {
     const server = await this.#running()
     const { directory } = this.#options
     if (server.role === 'standby') {
@@ -224,10 +266,12 @@ export class SimPostgres implements Postgres {
     return server.gate
   }
 
-  async markWal(deadlineMs: number): Promise<Lsn> {
-    const server = await this.#running()
-    if (server.role !== 'primary') throw new PostgresError('refused', 'not a primary')
-    return this.#flushed(server, deadlineMs)
+  markWal(deadlineMs: number): Promise<Lsn> {
+    return this.#mayBreak(async () => {
+      const server = await this.#running()
+      if (server.role !== 'primary') throw new PostgresError('refused', 'not a primary')
+      return this.#flushed(server, deadlineMs)
+    })
   }
 
   async probeSyncWait(deadlineMs: number): Promise<'waits' | 'returned'> {

@@ -23,7 +23,10 @@ export type Memory = {
   /** Since when the guard of a standby has not answered. */
   guardSilentSinceMs: MonotonicMs | null
   lastWalsenders: readonly Walsender[]
-  /** As last written to disk by this agent. */
+  /**
+   * As last written to disk and taken over by the server. Null: nothing is known, because this agent has
+   * not written it yet or an attempt has an unknown outcome.
+   */
   config: ServerConfig | null
   /** The postmaster has read a closed gate, and the sessions from before were ended. */
   isShut: boolean

@@ -168,11 +168,18 @@ export function upstreamTo(node: Node, source: NodeLayout): Upstream {
   }
 }
 
-/** Writes the server's configuration and remembers it. */
+/**
+ * Writes the server's configuration and remembers it. What was remembered is forgotten first: a call
+ * that fails may have had its effect, or have it later, and an upstream that is believed to be gone
+ * would make the answer to a seal false evidence (safety.md 2.3 rule 2).
+ * @throws PostgresError with an unknown outcome; then memory says nothing about the configuration
+ */
 export async function configure(node: Node, config: ServerConfig): Promise<void> {
-  if (config.gate === 'open') node.memory.isShut = false
+  const { memory } = node
+  if (config.gate === 'open') memory.isShut = false
+  memory.config = null
   await dataOf(node).postgres.configure(config)
-  node.memory.config = config
+  memory.config = config
 }
 
 /** Counts something for metrics. */

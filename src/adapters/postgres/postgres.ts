@@ -174,13 +174,20 @@ class LocalPostgres implements PostgresAdapter {
     const isNewUpstream =
       JSON.stringify(this.#config?.upstream ?? null) !== JSON.stringify(config.upstream)
     if (this.#config === null) await prepareFolders(this.#options)
-    const [hasChanged, overridden] = await Promise.all([
+    // Until everything is written: an attempt that fails half-way leaves files that the server has not
+    // read, and the next attempt, which finds nothing to change in them, has to make it read them.
+    const mustReload = this.#mustReload
+    this.#mustReload = true
+    // Both to their end, also when one fails: what is still being written by an attempt that is over would
+    // come after the files of the next one, and bring an upstream back that was taken away.
+    const [applied, cleaned] = await Promise.allSettled([
       applyConfiguration(this.#options, config),
       cleanAutoConf(this.#options),
     ])
-    if (hasChanged) this.#mustReload = true
+    const hasChanged = valueOf(applied)
+    const overridden = valueOf(cleaned)
+    this.#mustReload = mustReload || hasChanged || overridden.length > 0
     if (overridden.length > 0) {
-      this.#mustReload = true
       this.#log('settings made by ALTER SYSTEM were taken back: pgherd manages them', {
         settings: overridden,
       })
@@ -438,6 +445,12 @@ const logPeriodMs = 1000
 
 // Crash recovery may have to replay as much WAL as max_wal_size allows.
 const recoverMaxMs = 600_000
+
+/** @throws what the call has failed with */
+function valueOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
 
 /** @throws PgherdError PGHERD_MANAGED_PARAMETER */
 export function createPostgres(

@@ -39,6 +39,8 @@ export async function follow(
   await node.lock.run(async () => {
     if (!mayFollow(node, primary)) return
     await promiseTo(node, primary)
+    // Before the attempt: one with an unknown outcome follows nobody that is known here.
+    memory.following = null
     await configure(node, {
       upstream: upstreamTo(node, primary.node),
       sync: { kind: 'nobody' },
