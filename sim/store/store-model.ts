@@ -6,7 +6,7 @@ import type { StoreTransaction, TransactionResult } from '../../src/ports/cluste
 import type { JournalEvent } from '../../src/core/journal-event.ts'
 import type { NodeName } from '../../src/core/names.ts'
 import type { NodeReport } from '../../src/core/node-report.ts'
-import { emptyStoreView, type StoreView } from '../../src/core/store-view.ts'
+import { emptyStoreView, revisionOf, type StoreView } from '../../src/core/store-view.ts'
 import type { Network, Place } from '../network.ts'
 import type { SimRandom } from '../random.ts'
 import type { Simulator } from '../simulator.ts'
@@ -85,7 +85,7 @@ export class StoreModel {
     const { expect, put } = transaction
     for (const key of keys) {
       const expected = expect[key]
-      if (expected !== undefined && expected !== (this.view[key]?.revision ?? 0)) {
+      if (expected !== undefined && expected !== revisionOf(this.view, key)) {
         return { kind: 'conflict', view: this.view }
       }
     }
@@ -96,6 +96,7 @@ export class StoreModel {
       const value = put[key]
       if (value === undefined) continue
       next[key] = { value, revision }
+      next['unusable'] = this.view.unusable.filter((record) => record.key !== key)
       isChanged = true
     }
     if (isChanged) this.#replace(by, next as StoreView)

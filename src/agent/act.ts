@@ -62,6 +62,7 @@ const handlers: { readonly [Kind in ActionKind]: Handler<Kind> } = {
     const view = switchoverOf(factsOf(node))
     return lease.clearSwitchover(node, view.kind === 'impossible' ? view.why : 'it was withdrawn')
   },
+  'restore-records': ({ node, decision }, action) => serving.restoreRecords(node, action, decision),
   'keep-following': ({ node }) => standby.keepFollowing(node),
   detach: ({ node }) => standby.detach(node),
   follow: ({ node, decision }, action) => standby.follow(node, action, decision),

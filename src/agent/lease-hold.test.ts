@@ -6,7 +6,7 @@ import type { MonotonicMs, WallClockMs } from '../core/names.ts'
 import { asEpoch, asNodeName } from '../core/names.ts'
 import { allProtections } from '../core/protections.ts'
 import type { StoreView } from '../core/store-view.ts'
-import { emptyStoreView } from '../core/store-view.ts'
+import { emptyStoreView, revisionOf } from '../core/store-view.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterStore, StoreTransaction, TransactionResult } from '../ports/cluster-store.ts'
 import { StoreUnavailableError } from '../ports/cluster-store.ts'
@@ -25,6 +25,8 @@ function world(): {
   transact: (transaction: StoreTransaction) => TransactionResult
   failNext: (how: 'before' | 'after') => void
   setTime: (ms: number) => void
+  /** Somebody changes what lies in the store. */
+  poison: (changes: Partial<StoreView>) => void
   deadlines: number[]
 } {
   let nowMs = 1000
@@ -38,7 +40,7 @@ function world(): {
   }
   const transact = (transaction: StoreTransaction): TransactionResult => {
     const expected = transaction.expect.lease
-    if (expected !== undefined && (view.lease?.revision ?? 0) !== expected) {
+    if (expected !== undefined && revisionOf(view, 'lease') !== expected) {
       return { kind: 'conflict', view }
     }
     const revision = view.revision + 1
@@ -47,6 +49,7 @@ function world(): {
       ...view,
       revision,
       lease: lease === undefined ? view.lease : { value: lease, revision },
+      unusable: [],
     }
     return { kind: 'committed', revision }
   }
@@ -85,6 +88,9 @@ function world(): {
     transact,
     failNext: (how) => {
       failures.push(how)
+    },
+    poison: (changes) => {
+      view = { ...view, ...changes, revision: view.revision + 1 }
     },
     setTime: (ms) => {
       nowMs = ms
@@ -183,5 +189,52 @@ describe('holding the lease', () => {
     expect(await hold.reclaim()).toBe('conflict')
     expect(mirror.view()?.lease?.value.holder).toBe('pg-1')
     expect(await hold.reclaim()).toBe('conflict')
+  })
+})
+
+describe('a lease that was deleted or garbled', () => {
+  const garbled = [{ key: 'lease', why: 'is not JSON', revision: 2 }] as const
+
+  it.each([
+    ['deleted', { lease: null }],
+    ['garbled', { lease: null, unusable: garbled }],
+  ])('%s, its holder lives → written again under the same epoch', async (_, poison) => {
+    const { hold, view, poison: apply } = world()
+    await hold.acquire(null, systemId)
+    apply(poison)
+    expect(await hold.write({})).toBe('done')
+    expect(view().lease?.value).toMatchObject({ epoch: 1, holder: 'pg-0' })
+  })
+
+  it('deleted, and the deadline of its holder has passed → lost', async () => {
+    const { hold, view, poison, setTime } = world()
+    await hold.acquire(null, systemId)
+    poison({ lease: null })
+    setTime(1000 + holdMs)
+    expect(await hold.write({})).toBe('lost')
+    expect(view().lease).toBeNull()
+  })
+
+  it('another has taken it since, with a higher epoch → lost', async () => {
+    const { hold, view, poison } = world()
+    await hold.acquire(null, systemId)
+    const mine = view().lease?.value
+    if (mine === undefined) throw new RangeError('it was acquired')
+    const theirs = { ...mine, holder: asNodeName('pg-1'), epoch: asEpoch(2) }
+    poison({ lease: { value: theirs, revision: 9 } })
+    expect(await hold.write({})).toBe('lost')
+  })
+
+  it('garbled, nobody holds it → taken when its time is over, above every epoch that was seen', async () => {
+    const { hold, view, poison, setTime, mirror } = world()
+    await hold.acquire(asEpoch(4), systemId)
+    hold.forget()
+    poison({ lease: null, unusable: garbled })
+    setTime(5000)
+    mirror.accept(view())
+    expect(await hold.acquire(null, systemId)).toBe('conflict')
+    setTime(5000 + ttlMs + 1)
+    expect(await hold.acquire(null, systemId)).toBe('done')
+    expect(view().lease?.value.epoch).toBe(6)
   })
 })

@@ -8,7 +8,9 @@ import type { LeaseRecord, LeaseState } from '../core/lease.ts'
 import { isLeaseFree, stopByOf } from '../core/lease.ts'
 import type { Epoch, MonotonicMs, NodeName, SystemId } from '../core/names.ts'
 import type { Protections } from '../core/protections.ts'
+import { epochMax, nextEpochOf } from '../core/epoch.ts'
 import type { ClusterRecord, StoreView } from '../core/store-view.ts'
+import { revisionOf, systemIdOf } from '../core/store-view.ts'
 import type { SyncRecord } from '../core/sync-list.ts'
 import { assert } from '../lib/assert.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -27,7 +29,7 @@ export type LeaseWrite = {
   /** Known only after the first primary was made. */
   readonly systemId?: SystemId
   readonly sync?: { readonly expected: number; readonly value: SyncRecord }
-  readonly cluster?: ClusterRecord
+  readonly cluster?: { readonly expected: number; readonly value: ClusterRecord }
   readonly control?: { readonly expected: number; readonly value: ControlRecord }
 }
 
@@ -158,6 +160,7 @@ export class LeaseHold {
     return this.#queue.run(async () => {
       const { mirror, clock, store } = this.#ports
       const found = mirror.view()?.lease ?? null
+      const revisionFound = revisionOf(mirror.view(), 'lease')
       const deadlineMs = this.#layout.plan.storeAttemptMs
       if (found?.value.state !== 'released') {
         try {
@@ -167,13 +170,22 @@ export class LeaseHold {
         }
       }
       const now = mirror.view()?.lease ?? null
-      if (now?.revision !== found?.revision) return 'conflict'
+      const revisionSeen = revisionOf(mirror.view(), 'lease')
+      if (revisionSeen !== revisionFound) return 'conflict'
       if (now !== null && !isLeaseFree(now.value, mirror.leaseSeenAtMs(), clock.monotonicMs())) {
         return 'conflict'
       }
-      const epoch = (Math.max(now?.value.epoch ?? 0, promise ?? 0) + 1) as Epoch
+      // A lease that was deleted or cannot be read is free when nothing has come in its place for its time.
+      const isGone = now === null && revisionSeen !== 0
+      const seenMs = clock.monotonicMs() - mirror.leaseSeenAtMs()
+      const isKnown = systemIdOf(mirror.view()) !== null
+      if (now === null && (isGone || isKnown) && seenMs <= this.#layout.plan.ttlMs)
+        return 'conflict'
+      const highest = Math.max(promise ?? 0, mirror.highestEpoch()) as Epoch
+      const epoch = nextEpochOf(mirror.view(), highest)
+      if (epoch > epochMax) return 'conflict'
       const record = this.#record(epoch, 1, 'preparing', systemId)
-      return this.#take(record, now?.revision ?? 0)
+      return this.#take(record, revisionSeen)
     })
   }
 
@@ -248,7 +260,20 @@ export class LeaseHold {
     })
   }
 
-  async #write(write: LeaseWrite, mayRetry: boolean): Promise<WriteOutcome> {
+  /**
+   * Whether the holder may write its lease again: it was deleted or garbled, or an older one lies there,
+   * which no acquisition writes, and the time of this holder is not over, so nobody has taken it.
+   */
+  #mayPutBack(held: Held, found: LeaseRecord | null): boolean {
+    if (!this.isHeld() || held.record.state === 'released') return false
+    return found === null || found.epoch < held.record.epoch
+  }
+
+  async #write(
+    write: LeaseWrite,
+    mayRetry: boolean,
+    seen: StoreTransaction['expect'] = {},
+  ): Promise<WriteOutcome> {
     const held = this.#held
     if (held === null || held.isLost) return 'lost'
     const { clock, store, mirror } = this.#ports
@@ -260,7 +285,8 @@ export class LeaseHold {
       handOverTo: write.handOverTo ?? null,
       systemId: write.systemId ?? held.record.systemId,
     }
-    const transaction = transactionOf(held.revision, record, write)
+    const wanted = transactionOf(held.revision, record, write)
+    const transaction = { ...wanted, expect: { ...seen, ...wanted.expect } }
     const sentAtMs = clock.monotonicMs()
     held.lastSequence = sequence
     held.sentAtMs.set(sequence, sentAtMs)
@@ -272,7 +298,7 @@ export class LeaseHold {
         return 'done'
       }
       mirror.accept(result.view)
-      return await this.#afterConflict(held, result.view, write, mayRetry)
+      return await this.#afterConflict(held, mirror.screen(result.view), write, mayRetry)
     } catch (error) {
       return asOutcome(error)
     }
@@ -290,6 +316,13 @@ export class LeaseHold {
       lease?.value.holder === this.#self &&
       lease.value.epoch === held.record.epoch &&
       lease.value.sequence <= held.lastSequence
+    if (!isOurs && this.#mayPutBack(held, lease?.value ?? null)) {
+      if (!mayRetry) return 'conflict'
+      held.revision = revisionOf(view, 'lease')
+      // The sync record as well: whoever took the lease meanwhile and was elected has written it.
+      const seen = { sync: revisionOf(view, 'sync'), cluster: revisionOf(view, 'cluster') }
+      return this.#write(write, false, seen)
+    }
     if (!isOurs) {
       this.markLost()
       return 'lost'
@@ -352,13 +385,13 @@ function transactionOf(revision: number, lease: LeaseRecord, write: LeaseWrite):
     expect: {
       lease: revision,
       ...(write.sync === undefined ? {} : { sync: write.sync.expected }),
-      ...(write.cluster === undefined ? {} : { cluster: 0 }),
+      ...(write.cluster === undefined ? {} : { cluster: write.cluster.expected }),
       ...(write.control === undefined ? {} : { control: write.control.expected }),
     },
     put: {
       lease,
       ...(write.sync === undefined ? {} : { sync: write.sync.value }),
-      ...(write.cluster === undefined ? {} : { cluster: write.cluster }),
+      ...(write.cluster === undefined ? {} : { cluster: write.cluster.value }),
       ...(write.control === undefined ? {} : { control: write.control.value }),
     },
   }

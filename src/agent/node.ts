@@ -24,6 +24,9 @@ import type { Memory } from './memory.ts'
 import { emptyMemory } from './memory.ts'
 import { OperationSlot } from './operation.ts'
 import { Serial } from './serial.ts'
+import { screenView } from '../core/record-screen.ts'
+import type { UnusableRecord } from '../core/store-view.ts'
+import type { SyncRecord } from '../core/sync-list.ts'
 import { StoreMirror } from './store-mirror.ts'
 import { Waker } from './waker.ts'
 
@@ -69,7 +72,10 @@ export type Node = {
 export function createNode(ports: AgentPorts, options: AgentOptions): Node {
   const { clock, random, journal, store } = ports
   const { layout, protections } = options
-  const mirror = new StoreMirror(clock)
+  const mirror = new StoreMirror(clock, (view) => {
+    const { promise, systemId } = ports.localState.get()
+    return screenView(view, { promise, systemId })
+  })
   const guard = ports.data?.guard ?? null
   const leaseHold = new LeaseHold(
     { clock, store, mirror, guard },
@@ -98,6 +104,9 @@ export function createNode(ports: AgentPorts, options: AgentOptions): Node {
   mirror.onSignificantChange(() => {
     waker.notify()
   })
+  mirror.onRecordNews((lost, back) => {
+    sayRecordNews(node, lost, back)
+  })
   leaseHold.onChange(() => {
     waker.notify()
   })
@@ -121,6 +130,7 @@ export function factsOf(node: Node): Facts {
     wish: memory.wish,
     operation: node.operation.current()?.name ?? null,
     store: mirror.view(),
+    keptRecord: keptRecordOf(node),
     leaseSeenAtMs: mirror.leaseSeenAtMs(),
     tenure: leaseHold.tenure(),
     local: ports.localState.get(),
@@ -143,6 +153,44 @@ export function factsOf(node: Node): Facts {
     bootstrapCheck: memory.bootstrapCheck,
     noLeaseSinceMs: memory.noLeaseSinceMs,
   }
+}
+
+/**
+ * The sync record as it was last seen under the lease that this agent still holds. Nobody else can have
+ * written it since, and what this agent asked for without an answer only ever made it wider in use: before
+ * PostgreSQL changes, the record has been seen.
+ */
+function keptRecordOf({ mirror, leaseHold, self }: Node): SyncRecord | null {
+  const kept = mirror.kept()
+  const tenure = leaseHold.tenure()
+  if (kept === null || tenure === null || !leaseHold.isHeld()) return null
+  return kept.holder === self.name && kept.epoch === tenure.epoch ? kept.sync : null
+}
+
+/** The holder of the lease speaks for all; the others only about what they cannot see any more. */
+function sayRecordNews(
+  node: Node,
+  lost: readonly UnusableRecord[],
+  back: readonly UnusableRecord[],
+): void {
+  const epoch = node.leaseHold.tenure()?.epoch ?? null
+  for (const { key, why } of lost) {
+    node.chronicle.say({
+      kind: 'record-unusable',
+      epoch,
+      message: `The record "${key}" in etcd ${why}: ${node.self.name} does not use it.`,
+      operands: { key, why },
+    })
+  }
+  for (const { key, why } of back) {
+    node.chronicle.say({
+      kind: 'record-usable',
+      epoch,
+      message: `The record "${key}" in etcd is usable again.`,
+      operands: { key, why },
+    })
+  }
+  node.reportWaker.notify()
 }
 
 /** This node's incarnation; a volume without one gets it now. */

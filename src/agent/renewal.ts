@@ -3,6 +3,7 @@
 
 import type { ClusterLayout } from '../core/cluster-layout.ts'
 import type { NodeName } from '../core/names.ts'
+import { systemIdOf } from '../core/store-view.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Peers } from '../ports/peers.ts'
 import type { LeaseHold } from './lease-hold.ts'
@@ -67,8 +68,8 @@ export async function keepRenewing(
 async function askPeers(ports: RenewalPorts, layout: ClusterLayout, self: NodeName): Promise<void> {
   const { clock, leaseHold, mirror, peers } = ports
   const tenure = leaseHold.tenure()
-  const systemId = mirror.view()?.cluster?.value.systemId
-  if (tenure === null || systemId === undefined || tenure.state !== 'serving') return
+  const systemId = systemIdOf(mirror.view())
+  if (tenure === null || systemId === null || tenure.state !== 'serving') return
   const others = layout.nodes.filter((node) => node.name !== self && node.role !== 'balancer')
   const sentAtMs = clock.monotonicMs()
   const request = { systemId, epoch: tenure.epoch, holder: self, ttlMs: layout.plan.ttlMs }

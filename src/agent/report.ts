@@ -6,6 +6,7 @@ import type { NodeReport, NodeState } from '../core/node-report.ts'
 import { reportFingerprint, vitalFingerprint } from '../core/node-report.ts'
 import { lagBytes } from '../core/lsn.ts'
 import type { AgentStatus, LeaseStatus, RoleAnswer } from '../ports/agent-api.ts'
+import { systemIdOf as systemIdOfCluster } from '../core/store-view.ts'
 import { StoreUnavailableError } from '../ports/cluster-store.ts'
 import type { Node } from './node.ts'
 
@@ -148,13 +149,14 @@ export function statusOf(node: Node): AgentStatus {
     version: node.version,
     cluster: layout.cluster,
     node: self.name,
-    systemId: view?.cluster?.value.systemId ?? systemIdOf(node),
+    systemId: systemIdOfCluster(view) ?? systemIdOf(node),
     report: reportOf(node),
     role: roleOf(node),
     lease: leaseStatusOf(node),
     isStoreReachable: isStoreReachable(node),
     sync: view?.sync?.value ?? null,
     control: view?.control?.value ?? noControl,
+    unusable: view?.unusable ?? [],
     storeMember: ports.member.state(),
     walsenders: memory.server.kind === 'primary' ? memory.server.walsenders : [],
     reports: [...(view?.reports.values() ?? [])].map((entry) => entry.value),

@@ -4,6 +4,7 @@
 import type { ControlRecord, SwitchoverRequest } from '../core/control.ts'
 import { noControl } from '../core/control.ts'
 import type { NodeName } from '../core/names.ts'
+import { revisionOf } from '../core/store-view.ts'
 import { judgeSwitchover } from '../core/switchover.ts'
 import type { RequestAnswer } from '../ports/agent-api.ts'
 import { StoreUnavailableError } from '../ports/cluster-store.ts'
@@ -27,7 +28,10 @@ async function changeControl(
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const control = mirror.view()?.control ?? null
     const value = change(control?.value ?? noControl)
-    const transaction = { expect: { control: control?.revision ?? 0 }, put: { control: value } }
+    const transaction = {
+      expect: { control: revisionOf(mirror.view(), 'control') },
+      put: { control: value },
+    }
     try {
       const result = await ports.store.transact(transaction, layout.plan.storeAttemptMs * 2)
       if (result.kind === 'committed') {

@@ -2,7 +2,9 @@
 // lower epoch (safety.md 2.3 rule 2, I7). Order: the promise on disk, the receiver gone, WAL read to its
 // end, and only then the answer.
 
+import { isEpochJump, seenEpochOf } from '../core/epoch.ts'
 import type { Epoch } from '../core/names.ts'
+import { systemIdOf } from '../core/store-view.ts'
 import type { ConfirmAnswer, ConfirmRequest, SealAnswer, SealRequest } from '../ports/peers.ts'
 import type { Node } from './node.ts'
 import { configure, count, dataOf } from './node.ts'
@@ -11,23 +13,47 @@ import { observe } from './observe.ts'
 /** Pause between two looks while a receiver ends. */
 const pollMs = 5
 
-/** Persists the promise of `epoch` unless a higher one is there. */
+/** An epoch that no election can have reached. */
+export class EpochJumpError extends Error {
+  override readonly name = 'EpochJumpError'
+
+  constructor(epoch: Epoch, promise: Epoch | null) {
+    super(
+      `epoch ${String(epoch)} is not promised: this node knows ${String(promise ?? 0)}, ` +
+        'and no series of elections leads so far',
+    )
+  }
+}
+
+/**
+ * Persists the promise of `epoch` unless a higher one is there.
+ * @throws EpochJumpError
+ */
 export async function promiseEpoch(node: Node, epoch: Epoch): Promise<void> {
   const { promise } = node.ports.localState.get()
-  if (promise === null || promise < epoch) await node.ports.localState.save({ promise: epoch })
+  if (promise !== null && promise >= epoch) return
+  // What is on disk is never taken back: with an epoch that cannot be true no node would ever be primary.
+  if (isEpochJump(seenEpochOf(node.mirror.view(), promise), epoch)) {
+    throw new EpochJumpError(epoch, promise)
+  }
+  await node.ports.localState.save({ promise: epoch })
 }
 
 /** Seals this node for `request.epoch`, on behalf of itself or of a peer. */
 export async function seal(node: Node, request: SealRequest): Promise<SealAnswer> {
   const { ports, leaseHold, mirror, self } = node
   const local = ports.localState.get()
-  const known = mirror.view()?.cluster?.value.systemId ?? local.systemId
+  const known = systemIdOf(mirror.view()) ?? local.systemId
   const promise = local.promise ?? (0 as Epoch)
   if (known !== null && known !== request.systemId) {
     return { kind: 'refused', promise, why: 'another cluster (system identifier)' }
   }
   if (promise > request.epoch) {
     return { kind: 'refused', promise, why: `epoch ${String(promise)} was promised` }
+  }
+  if (isEpochJump(seenEpochOf(mirror.view(), local.promise), request.epoch)) {
+    const why = `epoch ${String(request.epoch)} lies too far above ${String(promise)}`
+    return { kind: 'refused', promise, why }
   }
   const tenure = leaseHold.tenure()
   if (tenure !== null && !tenure.isLost) {
@@ -159,7 +185,7 @@ export function confirm(node: Node, request: ConfirmRequest): ConfirmAnswer {
   const isNewer = lease !== undefined && lease.epoch > request.epoch
   const isOther = lease?.epoch === request.epoch && lease.holder !== request.holder
   const isReleased = lease?.epoch === request.epoch && lease.state === 'released'
-  const systemId = mirror.view()?.cluster?.value.systemId ?? ports.localState.get().systemId
+  const systemId = systemIdOf(mirror.view()) ?? ports.localState.get().systemId
   const isConfirmed =
     request.systemId === systemId &&
     promise <= request.epoch &&

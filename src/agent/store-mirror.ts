@@ -1,22 +1,41 @@
 // The newest view of the store that this agent has seen, and since when it has seen the lease's present
 // revision: the clock of everybody who is not the holder (safety.md 2.1).
 
-import type { MonotonicMs } from '../core/names.ts'
+import type { Epoch, MonotonicMs, NodeName } from '../core/names.ts'
 import { vitalFingerprint } from '../core/node-report.ts'
-import type { StoreView, Versioned } from '../core/store-view.ts'
-import { emptyStoreView } from '../core/store-view.ts'
+import { recordNews } from '../core/record-screen.ts'
+import type { ClusterRecord, StoreView, UnusableRecord, Versioned } from '../core/store-view.ts'
+import { emptyStoreView, revisionOf } from '../core/store-view.ts'
+import type { SyncRecord } from '../core/sync-list.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { StoreTransaction } from '../ports/cluster-store.ts'
 
+/** The last records that were good, and the lease under which they were seen. */
+export type KeptRecords = {
+  readonly holder: NodeName
+  readonly epoch: Epoch
+  readonly sync: SyncRecord
+  readonly cluster: ClusterRecord | null
+}
+
 export class StoreMirror {
   readonly #clock: Clock
+  readonly #screen: (view: StoreView) => StoreView
+  #kept: KeptRecords | null = null
+  #highestEpoch = 0
   #view: StoreView | null = null
   #leaseSeenAtMs: MonotonicMs
   #answeredAtMs: MonotonicMs | null = null
   readonly #listeners: (() => void)[] = []
+  readonly #newsListeners: ((
+    lost: readonly UnusableRecord[],
+    back: readonly UnusableRecord[],
+  ) => void)[] = []
 
-  constructor(clock: Clock) {
+  /** @param screen takes out of a view what cannot be true (core/record-screen.ts) */
+  constructor(clock: Clock, screen: (view: StoreView) => StoreView = (view) => view) {
     this.#clock = clock
+    this.#screen = screen
     this.#leaseSeenAtMs = clock.monotonicMs()
   }
 
@@ -39,15 +58,49 @@ export class StoreMirror {
     this.#listeners.push(listener)
   }
 
+  /** Called when a record was found unusable, or is usable again. */
+  onRecordNews(
+    listener: (lost: readonly UnusableRecord[], back: readonly UnusableRecord[]) => void,
+  ): void {
+    this.#newsListeners.push(listener)
+  }
+
+  /** The highest epoch of any lease that was seen and could be true; the lease may be gone since. */
+  highestEpoch(): Epoch {
+    return this.#highestEpoch as Epoch
+  }
+
+  /** The last good records that were seen together with a lease; null for none. */
+  kept(): KeptRecords | null {
+    return this.#kept
+  }
+
+  /** The view without what cannot be true. */
+  screen(view: StoreView): StoreView {
+    return this.#screen(view)
+  }
+
   /** Takes a view over if it is newer. */
-  accept(view: StoreView): void {
+  accept(found: StoreView): void {
     this.#answeredAtMs = this.#clock.monotonicMs()
     const before = this.#view
-    if (before !== null && view.revision < before.revision) return
-    if (before?.lease?.revision !== view.lease?.revision) {
+    if (before !== null && found.revision < before.revision) return
+    const view = this.#screen(found)
+    if (before === null || revisionOf(before, 'lease') !== revisionOf(view, 'lease')) {
       this.#leaseSeenAtMs = this.#clock.monotonicMs()
     }
     this.#view = view
+    this.#highestEpoch = Math.max(this.#highestEpoch, view.lease?.value.epoch ?? 0)
+    if (view.lease !== null && view.sync !== null) {
+      const { holder, epoch } = view.lease.value
+      const isSameTenure = this.#kept?.holder === holder && this.#kept.epoch === epoch
+      const cluster = view.cluster?.value ?? (isSameTenure ? (this.#kept?.cluster ?? null) : null)
+      this.#kept = { holder, epoch, sync: view.sync.value, cluster }
+    }
+    const { lost, back } = recordNews(before?.unusable ?? [], view.unusable)
+    if (lost.length > 0 || back.length > 0) {
+      for (const listener of this.#newsListeners) listener(lost, back)
+    }
     if (before === null || isSignificant(before, view)) {
       for (const listener of this.#listeners) listener()
     }
@@ -71,6 +124,10 @@ export class StoreMirror {
       cluster: versioned(put.cluster, before.cluster),
       control: versioned(put.control, before.control),
       reports: before.reports,
+      unusable: before.unusable.filter(
+        ({ key, why }) =>
+          why !== 'is missing' && (put as Record<string, unknown>)[key] === undefined,
+      ),
     })
   }
 }
@@ -83,6 +140,10 @@ function isSignificant(before: StoreView, after: StoreView): boolean {
   if (before.sync?.revision !== after.sync?.revision) return true
   if (before.cluster?.revision !== after.cluster?.revision) return true
   if (before.control?.revision !== after.control?.revision) return true
+  if (before.unusable.length > 0 || after.unusable.length > 0) {
+    const { lost, back } = recordNews(before.unusable, after.unusable)
+    if (lost.length > 0 || back.length > 0) return true
+  }
   if (before.reports === after.reports) return false
   for (const [name, report] of after.reports) {
     const old = before.reports.get(name)

@@ -40,6 +40,9 @@ const tones: Readonly<Record<EventKind, Tone>> = {
   'vip-left': 'warn',
   'automation-paused': 'warn',
   'automation-resumed': 'good',
+  'record-unusable': 'bad',
+  'record-usable': 'good',
+  'record-restored': 'good',
   failed: 'bad',
 }
 

@@ -31,6 +31,8 @@ export type Action =
   /** Routes nobody here any more and lets no new client in. */
   | { readonly kind: 'close-gate' }
   | { readonly kind: 'clear-switchover' }
+  /** The holder writes again what was lost in the store and is in its memory. */
+  | { readonly kind: 'restore-records'; readonly sync: SyncRecord | null }
   | { readonly kind: 'keep-following' }
   | { readonly kind: 'detach' }
   | { readonly kind: 'follow'; readonly primary: PrimaryView }

@@ -11,6 +11,7 @@ import {
   report,
   standby,
   storeView,
+  systemId,
   tenure,
   walsender,
 } from '../../test/support/facts.ts'
@@ -141,12 +142,12 @@ describe('the holder', () => {
       server: { kind: 'stopped' },
       directory: {
         kind: 'present',
-        systemId: 's' as never,
+        systemId,
         isStandby: false,
         isClean: false,
         timeline: asTimeline(1),
       },
-      store: { ...storeView(), cluster: null },
+      store: storeView(),
       lastWalsenders: [walsender('pg-1', 1000), walsender('pg-2', 1200)],
     })
     const decision = decide(classify(given))

@@ -11,6 +11,7 @@ import { birthEpochOf } from './position.ts'
 import { rejoinOf } from './rejoin.ts'
 import type { Situation } from './situation.ts'
 import { canonical } from './situation.ts'
+import { systemIdOf } from './store-view.ts'
 import { isFlushedBy } from './sync-plan.ts'
 import { successorOf } from './succession.ts'
 import { switchoverOf } from './switchover.ts'
@@ -24,6 +25,7 @@ export function classify(facts: Facts): Situation {
     server: serverOf(facts),
     deadline: isDeadlinePassed(facts) ? 'passed' : 'ahead',
     owner: ownerOf(facts),
+    records: recordsOf(facts),
     turn: turnOf(facts),
     recorded: isRecordedThisEpoch(facts) ? 'this-epoch' : 'earlier',
     promotion: isPromotionStuck(facts) ? 'stuck' : 'possible',
@@ -44,14 +46,18 @@ function leaseOf(facts: Facts): Situation['lease'] {
   }
   if (store === null) return 'unknown'
   const lease = store.lease
-  if (lease === null) return 'none'
+  if (lease === null) {
+    if (!store.unusable.some(({ key }) => key === 'lease')) return 'none'
+    // The last renewal of whoever holds it was made before it was found gone, and would fail since.
+    return nowMs - facts.leaseSeenAtMs > facts.layout.plan.ttlMs ? 'free' : 'gone'
+  }
   if (isLeaseFree(lease.value, facts.leaseSeenAtMs, nowMs)) return 'free'
   return lease.value.holder === self.name ? 'unconfirmed' : 'other'
 }
 
 function serverOf(facts: Facts): Situation['server'] {
   const { server, directory, store } = facts
-  const systemId = store?.cluster?.value.systemId ?? null
+  const systemId = systemIdOf(store)
   if (directory?.kind === 'present' && systemId !== null && directory.systemId !== systemId) {
     return 'foreign'
   }
@@ -106,6 +112,13 @@ function ownerOf(facts: Facts): Situation['owner'] {
   return record.value.owner === facts.local.incarnation ? 'me' : 'other'
 }
 
+function recordsOf({ store, keptRecord, tenure }: Facts): Situation['records'] {
+  const isUnusable = (key: string) => store?.unusable.some((record) => record.key === key) ?? false
+  const isSyncLost = isUnusable('sync')
+  if (isSyncLost) return keptRecord === null ? 'lost' : 'restorable'
+  return isUnusable('cluster') && tenure !== null ? 'restorable' : 'whole'
+}
+
 function isRecordedThisEpoch(facts: Facts): boolean {
   const { server, tenure, protections } = facts
   const record = facts.store?.sync?.value ?? null
@@ -127,15 +140,16 @@ function turnOf(facts: Facts): Situation['turn'] {
   if (nowMs < facts.backoffUntilMs || nowMs < facts.deferUntilMs) return 'later'
   const { ttlMs } = layout.plan
   if (store.sync === null) {
+    // Records that were lost are no sign of a new cluster.
+    if (recordsOf(facts) !== 'whole') return 'later'
     if (self.noFailover || facts.bootstrapCheck !== 'clear') return 'later'
     const rank = dataNodesOf(layout).findIndex((node) => node.name === self.name)
     const waitedMs = nowMs - (facts.noLeaseSinceMs ?? nowMs)
     return waitedMs >= rank * ttlMs * 2 ? 'now' : 'later'
   }
   const lease = store.lease?.value ?? null
-  if (lease === null) return 'later'
   const record = store.sync.value
-  const isReleased = lease.state === 'released'
+  const isReleased = lease?.state === 'released'
   const seenMs = nowMs - facts.leaseSeenAtMs
   const isOwner = record.owner === facts.local.incarnation
   if (isReleased && lease.handOverTo !== null && lease.handOverTo !== self.name) {

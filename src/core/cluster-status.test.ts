@@ -380,3 +380,29 @@ describe('lag and durability', () => {
     expect(status.reasons).toMatchObject([{ code: 'paused', next: 'pgherd resume' }])
   })
 })
+
+describe('records in etcd that cannot be used', () => {
+  test.each([
+    ['sync', 'no standby can be promoted until it is back', 'pgherd store recover'],
+    ['lease', 'its holder writes it again', 'pgherd events'],
+    ['cluster', 'the primary writes it again', 'pgherd events'],
+    ['control', 'no pause and no switchover is in force', 'pgherd resume'],
+    ['reports/pg-1', 'the node is treated as unknown', 'pgherd events'],
+  ] as const)('%s → said at once, while the primary serves', (key, message, next) => {
+    const unusable = [{ key, why: 'is missing', revision: 0 }]
+    const status = merge({ 'pg-1': healthyView('pg-1', { unusable }) })
+    expect(status.verdict).toBe('degraded')
+    expect(status.reasons).toHaveLength(1)
+    expect(status.reasons[0]).toMatchObject({ code: 'record', node: null, next })
+    expect(status.reasons[0]?.message).toContain(message)
+    expect(status.summary).toContain(`the record "${key}" in etcd is missing`)
+  })
+
+  test('a holder that the spec does not have → named', () => {
+    const lease = { ...healthyView('pg-1').lease!, holder: asNodeName('ghost'), epoch: asEpoch(9) }
+    const status = merge({ 'pg-1': healthyView('pg-1', { lease }) })
+    expect(status.reasons.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('names ghost as the holder, which is no data node'),
+    )
+  })
+})

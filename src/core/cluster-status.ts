@@ -8,7 +8,8 @@ import type { LeaseState } from './lease.ts'
 import { type Lsn, lagBytes, renderLsn } from './lsn.ts'
 import { type Epoch, type Incarnation, type NodeName, type SystemId, nodeOf } from './names.ts'
 import type { NodeReport, NodeState } from './node-report.ts'
-import { type StatusReason, reasonsOf, summaryOf } from './status-reasons.ts'
+import { type RecordTrouble, type StatusReason, reasonsOf, summaryOf } from './status-reasons.ts'
+import type { UnusableRecord } from './store-view.ts'
 import type { SyncRecord } from './sync-list.ts'
 
 /** The part of an agent's status that the merge reads; the port's AgentStatus is one. */
@@ -21,6 +22,8 @@ export type AgentView = {
   readonly isStoreReachable: boolean
   readonly sync: SyncRecord | null
   readonly control: ControlRecord
+  /** Older agents do not say. */
+  readonly unusable?: readonly UnusableRecord[]
   readonly storeMember: { readonly kind: 'none' | 'starting' | 'running' | 'failed' }
   readonly walsenders: readonly {
     readonly applicationName: string
@@ -168,6 +171,7 @@ export function mergeStatus(
     primary: primary.node,
     isOpen: primary.isOpen,
     sync: syncStatus(layout, sync),
+    records: recordTroubles(layout, views, lease, sync),
     paused: views.find((view) => view.isStoreReachable)?.control.paused ?? null,
     store: storeStatus(layout, observations, views),
   }
@@ -256,6 +260,35 @@ function primaryOf(
   const isHolder = holder.report.isPrimary && holder.report.epoch === lease.epoch
   if (!isHolder || lease.state === 'released') return { node: null, isOpen: false, view: null }
   return { node: holder.node, isOpen: holder.role.isPrimary, view: holder }
+}
+
+/** What is wrong with the records, each once, as those agents see it that reach the store. */
+function recordTroubles(
+  layout: ClusterLayout,
+  views: readonly AgentView[],
+  lease: LeaseView | null,
+  sync: SyncRecord | null,
+): readonly RecordTrouble[] {
+  const fresh = views.filter((view) => view.isStoreReachable)
+  const troubles = fresh
+    .flatMap((view) => view.unusable ?? [])
+    .map(({ key, why }) => ({ key, why }))
+  const isKnown = (name: NodeName) =>
+    layout.nodes.some((node) => node.name === name && node.role === 'data')
+  const strange = (key: string, what: string, name: NodeName | null | undefined) =>
+    name !== null && name !== undefined && !isKnown(name)
+      ? [{ key, why: `names ${name} as ${what}, which is no data node of this cluster` }]
+      : []
+  const control = fresh[0]?.control
+  const members = sync?.lists.flatMap((list) => list.members.map(nodeOf)) ?? []
+  const all = [
+    ...troubles,
+    ...strange('lease', 'the holder', lease?.holder),
+    ...strange('sync', 'the owner', sync === null ? null : nodeOf(sync.owner)),
+    ...members.flatMap((member) => strange('sync', 'a synchronous standby', member)),
+    ...strange('control', 'the target of a switchover', control?.switchover?.to),
+  ]
+  return [...new Map(all.map((one) => [one.key, one])).values()]
 }
 
 /** The sync record of the best informed agent. */

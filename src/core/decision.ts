@@ -16,6 +16,8 @@ export const decisionKinds = [
   'close',
   'report-lost-store',
   'report-foreign-data',
+  'report-lost-record',
+  'restore-records',
   'bootstrap',
   'adopt-staged',
   'resume',

@@ -9,6 +9,7 @@ import type { Epoch, Incarnation, MonotonicMs, NodeName } from './names.ts'
 import type { Protections } from './protections.ts'
 import type { DataDirectory, PostgresObservation, Walsender } from './server.ts'
 import type { StoreView } from './store-view.ts'
+import type { SyncRecord } from './sync-list.ts'
 
 /** The lease as this agent holds it: it wrote it, and nothing else counts. */
 export type Tenure = {
@@ -50,6 +51,8 @@ export type Facts = {
 
   /** Null until the store has answered once. */
   readonly store: StoreView | null
+  /** The last good sync record seen under the lease that this agent holds without a break. */
+  readonly keptRecord: SyncRecord | null
   /** When the lease's present revision was first seen here. */
   readonly leaseSeenAtMs: MonotonicMs
   readonly tenure: Tenure | null

@@ -34,6 +34,9 @@ export type EventKind =
   | 'vip-left'
   | 'automation-paused'
   | 'automation-resumed'
+  | 'record-unusable'
+  | 'record-usable'
+  | 'record-restored'
   | 'failed'
 
 export type JournalEvent = {

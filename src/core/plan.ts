@@ -7,6 +7,7 @@ import type { Facts, Tenure } from './facts.ts'
 import { primaryOf } from './rejoin.ts'
 import type { PrimaryView } from './rejoin.ts'
 import { kinshipOf } from './position.ts'
+import { systemIdOf } from './store-view.ts'
 import type { SyncRecord } from './sync-list.ts'
 import { alternativeOf, successorOf } from './succession.ts'
 import { switchoverOf } from './switchover.ts'
@@ -38,6 +39,13 @@ const planners: Readonly<Record<DecisionKind, (facts: Facts) => readonly Action[
       detail: 'there is data here, but the store has no record of this cluster',
     },
   ],
+  'report-lost-record': () => [
+    {
+      kind: 'fail',
+      detail: 'the sync record in etcd is missing or cannot be used: see `pgherd store recover`',
+    },
+  ],
+  'restore-records': (facts) => [{ kind: 'restore-records', sync: facts.keptRecord }],
   'report-foreign-data': (facts) => [{ kind: 'fail', detail: foreignDetail(facts) }],
   bootstrap: (facts) => [{ kind: 'bootstrap', epoch: tenureOf(facts).epoch }],
   'adopt-staged': () => [{ kind: 'adopt-staged' }],
@@ -151,6 +159,6 @@ function verdictOf(facts: Facts): ElectionResult {
 
 function foreignDetail(facts: Facts): string {
   const here = facts.directory?.kind === 'present' ? facts.directory.systemId : 'unknown'
-  const cluster = facts.store?.cluster?.value.systemId ?? 'unknown'
+  const cluster = systemIdOf(facts.store) ?? 'unknown'
   return `the data directory has system identifier ${here}, the cluster has ${cluster}`
 }

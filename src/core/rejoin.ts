@@ -2,7 +2,6 @@
 // follow → rewind → clone; nothing towards an epoch below the node's promise (I7).
 
 import type { NodeLayout } from './cluster-layout.ts'
-import { nodeIn } from './cluster-layout.ts'
 import type { Facts } from './facts.ts'
 import type { Epoch, SystemId, TimelineId } from './names.ts'
 import { incarnationIsOf } from './names.ts'
@@ -36,8 +35,11 @@ export function primaryOf(facts: Facts): PrimaryView | null {
   if (report?.isPrimary !== true || report.epoch !== lease.epoch) return null
   if (report.position === null || report.systemId === null) return null
   if (!incarnationIsOf(record.owner, lease.holder)) return null
+  const node = layout.nodes.find((candidate) => candidate.name === lease.holder)
+  // A record can name anybody; whom the spec does not have, nobody can connect to.
+  if (node?.role !== 'data') return null
   return {
-    node: nodeIn(layout, lease.holder),
+    node,
     epoch: lease.epoch,
     timeline: report.position.timeline,
     history: report.history ?? [],
@@ -49,6 +51,8 @@ export function primaryOf(facts: Facts): PrimaryView | null {
 export function rejoinOf(facts: Facts): Situation['rejoin'] {
   const { server, directory, following } = facts
   const primary = primaryOf(facts)
+  const isReceiving = server.kind === 'standby' && server.isReceiving
+  if (!isReceiving && isHeldByStranger(facts)) return 'stranger'
   if (server.kind === 'absent' || server.kind === 'stopped') {
     if (directory === null || directory.kind === 'present') return 'wait'
     if (primary === null) return 'wait'
@@ -75,4 +79,11 @@ export function rejoinOf(facts: Facts): Situation['rejoin'] {
   }
   if (following?.node !== primary.node.name || following.epoch !== primary.epoch) return 'follow'
   return server.trouble === 'wal-removed' ? 'clone' : 'streaming'
+}
+
+/** Whether the lease names a node that the spec of this node does not have as a data node. */
+function isHeldByStranger({ store, layout }: Facts): boolean {
+  const holder = store?.lease?.value.holder
+  if (holder === undefined) return false
+  return !layout.nodes.some((node) => node.name === holder && node.role === 'data')
 }

@@ -20,6 +20,7 @@ export type Rule = {
 export type Section =
   | 'stopping'
   | 'right to write'
+  | 'lost records'
   | 'first primary'
   | 'open primary'
   | 'becoming primary'
@@ -59,7 +60,7 @@ export const rules: readonly Rule[] = [
   {
     id: 'R202',
     section: 'right to write',
-    when: { lease: ['none', 'free', 'other'], server: ['primary', 'hung'] },
+    when: { lease: ['none', 'free', 'gone', 'other'], server: ['primary', 'hung'] },
     decision: 'fence',
     why: 'PostgreSQL runs as a primary without a lease of this node.',
   },
@@ -105,6 +106,57 @@ export const rules: readonly Rule[] = [
     when: { operation: 'running' },
     decision: 'wait',
     why: 'A long operation runs; the right to write is watched meanwhile.',
+  },
+
+  // Records of the store that were deleted or garbled.
+  {
+    id: 'R340',
+    section: 'lost records',
+    when: { lease: held, records: 'restorable' },
+    decision: 'restore-records',
+    why: 'A record in etcd is missing or cannot be used; this node still holds the lease and knows what was there, so it writes it again.',
+  },
+  {
+    id: 'R342',
+    section: 'lost records',
+    when: { lease: 'serving', server: 'primary', records: 'lost' },
+    decision: 'keep-serving',
+    why: 'The sync record in etcd is missing or cannot be used, and this agent has not seen it: the primary stays open, but no standby can be promoted.',
+  },
+  {
+    id: 'R344',
+    section: 'lost records',
+    when: { lease: 'preparing', server: ['primary', 'unknown', 'starting'], records: 'lost' },
+    decision: 'wait',
+    why: 'The sync record in etcd is missing or cannot be used: nothing proves which standbys must have the commits, so the primary stays closed.',
+  },
+  {
+    id: 'R346',
+    section: 'lost records',
+    when: { lease: 'preparing', records: 'lost' },
+    decision: 'release-lease',
+    why: 'The sync record in etcd is missing or cannot be used: without it no node may be promoted.',
+  },
+  {
+    id: 'R348',
+    section: 'lost records',
+    when: { lease: ['none', 'free'], server: ['was-standby', 'half-promoted'], records: 'lost' },
+    decision: 'start-standby',
+    why: 'The sync record in etcd is missing or cannot be used: a standby starts, so that its WAL position can be read, but none is promoted.',
+  },
+  {
+    id: 'R350',
+    section: 'lost records',
+    when: { lease: ['none', 'free'], records: 'lost' },
+    decision: 'report-lost-record',
+    why: 'The sync record in etcd is missing or cannot be used, and no node holds the lease: promoting a standby could lose commits.',
+  },
+  {
+    id: 'R352',
+    section: 'lost records',
+    when: { lease: 'gone' },
+    decision: 'wait',
+    why: 'The lease in etcd is missing or cannot be used: its holder writes it again, or it is free when its time is over.',
   },
 
   // The very first primary.
@@ -403,6 +455,13 @@ export const rules: readonly Rule[] = [
     when: { lease: 'other', server: ['standby', 'absent', 'staged', 'broken'], rejoin: 'clone' },
     decision: 'clone',
     why: 'Nothing here can be used to follow the primary, so it is copied.',
+  },
+  {
+    id: 'R714',
+    section: 'following',
+    when: { lease: 'other', rejoin: 'stranger' },
+    decision: 'wait',
+    why: 'The lease names a node that the spec of this node does not have, so it is not followed: compare the specs of the nodes.',
   },
   {
     id: 'R712',

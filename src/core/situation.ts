@@ -10,9 +10,20 @@ export const dimensions = {
   /**
    * `unknown`: the store has not answered yet. `none`: no lease was ever written. `unconfirmed`: the
    * store names this node, but this agent has not written it (it was restarted). `lost`: this agent
-   * held it and its deadline has passed or another has it.
+   * held it and its deadline has passed or another has it. `gone`: deleted or not to be read, and its
+   * time is not over yet; `free` after that.
    */
-  lease: ['unknown', 'none', 'free', 'other', 'unconfirmed', 'preparing', 'serving', 'lost'],
+  lease: [
+    'unknown',
+    'none',
+    'free',
+    'gone',
+    'other',
+    'unconfirmed',
+    'preparing',
+    'serving',
+    'lost',
+  ],
   /**
    * PostgreSQL and its directory. `hung`: a postmaster that has not answered for a lease time.
    * `half-promoted`: without its signal file, and not on the timeline that the record gave to it.
@@ -35,6 +46,11 @@ export const dimensions = {
   deadline: ['ahead', 'passed'],
   /** The owner in the sync record. */
   owner: ['nobody', 'me', 'other'],
+  /**
+   * Records of a cluster that has been founded. `lost`: the sync record is missing, cannot be read or
+   * cannot be true. `restorable`: this agent holds the lease and has what belongs there in its memory.
+   */
+  records: ['whole', 'restorable', 'lost'],
   /** Lease `none` or `free`: may this node try to take it now? */
   turn: ['later', 'now'],
   /** Lease `preparing`: has this node written the record under this epoch? */
@@ -45,8 +61,11 @@ export const dimensions = {
   election: ['not-asked', 'asking', 'eligible', 'behind', 'fetch', 'short'],
   /** Lease `preparing`, server `primary`: have enough members flushed past the first record? */
   gate: ['waiting', 'passed'],
-  /** Lease `other`: how this node gets to stream from the primary. */
-  rejoin: ['wait', 'streaming', 'detach', 'follow', 'rewind', 'clone'],
+  /**
+   * Lease `other`: how this node gets to stream from the primary. `stranger`: the spec of this node has no
+   * such holder.
+   */
+  rejoin: ['wait', 'streaming', 'detach', 'follow', 'rewind', 'clone', 'stranger'],
   /** Lease `serving`: could somebody else be promoted now? */
   successor: ['none', 'some'],
   /** Lease `serving`: a switchover was asked for. `ready`: everything that takes long is done. */
@@ -72,6 +91,11 @@ const relevance: {
     (s.lease === 'unknown' || s.lease === 'unconfirmed') &&
     (s.server === 'primary' || s.server === 'hung' || s.server === 'starting'),
   owner: (s) => s.lease !== 'unknown',
+  // A record that is lost names nobody.
+  records: (s) =>
+    s.lease === 'preparing' ||
+    s.lease === 'serving' ||
+    ((s.lease === 'none' || s.lease === 'free') && s.owner === 'nobody'),
   turn: (s) => s.lease === 'none' || s.lease === 'free',
   recorded: (s) => s.lease === 'preparing' && s.owner === 'me',
   promotion: (s) =>

@@ -36,6 +36,7 @@ export type ReasonCode =
   | 'balancer'
   | 'vip'
   | 'durability'
+  | 'record'
 
 export type StatusReason = {
   readonly code: ReasonCode
@@ -46,6 +47,9 @@ export type StatusReason = {
   readonly next: string
 }
 
+/** A record in etcd that is missing or cannot be used. */
+export type RecordTrouble = { readonly key: string; readonly why: string }
+
 export type ReasonFacts = {
   readonly layout: ClusterLayout
   readonly observations: ReadonlyMap<NodeName, NodeObservation>
@@ -55,6 +59,7 @@ export type ReasonFacts = {
   readonly primary: NodeName | null
   readonly isOpen: boolean
   readonly sync: SyncStatus | null
+  readonly records: readonly RecordTrouble[]
   readonly paused: ControlRecord['paused']
   readonly store: StoreStatus
 }
@@ -67,6 +72,7 @@ export function reasonsOf(facts: ReasonFacts): readonly StatusReason[] {
     ...contradictions(facts),
     ...doubleReasons(facts),
     ...causeFirst(facts, missingPrimary(facts), storeReasons(facts)),
+    ...recordReasons(facts),
     ...pausedReasons(facts),
     ...nodeReasons(facts),
     ...voteReasons(facts),
@@ -482,6 +488,30 @@ function progressOf(node: NodeStatus): string {
   return ` (${Math.min(100, percent)} %)`
 }
 
+/** What follows when a record is not there. */
+const recordConsequences: Readonly<Record<string, string>> = {
+  lease: 'its holder writes it again; without a holder another node takes it when its time is over',
+  sync: 'no standby can be promoted until it is back',
+  cluster: 'the primary writes it again',
+  control: 'no pause and no switchover is in force',
+}
+
+function recordReasons(facts: ReasonFacts): StatusReason[] {
+  return facts.records.map(({ key, why }) => ({
+    code: 'record',
+    node: null,
+    message:
+      `the record "${key}" in etcd ${why}: ` +
+      (recordConsequences[key] ?? 'the node is treated as unknown until its agent reports again'),
+    next: nextFor(key),
+  }))
+}
+
+function nextFor(key: string): string {
+  if (key === 'sync') return 'pgherd store recover'
+  return key === 'control' ? 'pgherd resume' : 'pgherd events'
+}
+
 function durabilityReasons(facts: ReasonFacts): StatusReason[] {
   const { sync, layout } = facts
   if (sync === null || !sync.isDegraded || !facts.isOpen) return []
@@ -541,6 +571,7 @@ const subjects: Readonly<Record<ReasonCode, string>> = {
   balancer: 'balancer',
   vip: 'shared address',
   durability: 'durability',
+  record: 'record in etcd',
 }
 
 function healthyParts(facts: ReasonFacts): string[] {

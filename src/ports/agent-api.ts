@@ -6,6 +6,7 @@ import type { JournalEvent } from '../core/journal-event.ts'
 import type { LeaseState } from '../core/lease.ts'
 import type { Epoch, NodeName, SystemId } from '../core/names.ts'
 import type { NodeReport } from '../core/node-report.ts'
+import type { UnusableRecord } from '../core/store-view.ts'
 import type { SyncRecord } from '../core/sync-list.ts'
 import type { PeerService } from './peers.ts'
 import type { Walsender } from './postgres.ts'
@@ -48,6 +49,8 @@ export type AgentStatus = {
   readonly isStoreReachable: boolean
   readonly sync: SyncRecord | null
   readonly control: ControlRecord
+  /** Records of the store that are missing or cannot be used; older agents do not say. */
+  readonly unusable?: readonly UnusableRecord[]
   readonly storeMember: StoreMemberState
   /** On a primary: its standbys as PostgreSQL sees them. */
   readonly walsenders: readonly Walsender[]

@@ -137,6 +137,7 @@ export function storeView(changes: ViewChanges = {}): StoreView {
         : { value: { systemId, createdAtMs: 0 as WallClockMs }, revision: 10 },
     control: changes.control === undefined ? null : { value: changes.control, revision: 60 },
     reports: new Map(reports.map((entry) => [entry.name, { value: entry, revision: 70 }])),
+    unusable: [],
   }
 }
 
@@ -198,6 +199,7 @@ export function facts(name: string, changes: Partial<Facts> = {}): Facts {
     wish: 'run',
     operation: null,
     store: storeView(),
+    keptRecord: null,
     leaseSeenAtMs: asMonotonic(99_900),
     tenure: null,
     local: {

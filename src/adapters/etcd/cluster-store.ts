@@ -13,7 +13,7 @@ import type {
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
 import { createEtcdClient } from './client.ts'
 import type { EtcdClient } from './client.ts'
-import { codecs, RecordError } from './codec.ts'
+import { codecs, NewerFormatError } from './codec.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createEventLog } from './events.ts'
 import type { Keys, SingleKey } from './keys.ts'
@@ -131,13 +131,13 @@ function createPublisher(client: EtcdClient, keys: Keys): ClusterStore['publish'
   }
 }
 
-/** @throws StoreUnavailableError when a record cannot be read: nothing can be decided without it */
+/** @throws StoreUnavailableError when a newer version of pgherd wrote a record */
 function viewFrom(keys: Keys, answer: TransactionAnswer): StoreView {
   try {
     const kvs = answer.ranges.flatMap((range) => range.kvs)
     return viewOf(keys, answer.revision, kvs)
   } catch (error) {
-    if (!(error instanceof RecordError)) throw error
+    if (!(error instanceof NewerFormatError)) throw error
     throw new StoreUnavailableError(error.message, { cause: error })
   }
 }

@@ -3,6 +3,7 @@
 
 import * as z from 'zod'
 import type { ControlRecord } from '../../core/control.ts'
+import { epochMax } from '../../core/epoch.ts'
 import type { EventKind, JournalEvent } from '../../core/journal-event.ts'
 import type { LeaseRecord } from '../../core/lease.ts'
 import type { Lsn } from '../../core/lsn.ts'
@@ -22,46 +23,73 @@ import type { ClusterRecord } from '../../ports/cluster-store.ts'
 /** Raised when a reader that ignores what it does not know would do harm. */
 const formatNow = 1
 
+/** Larger numbers were not written by any version. */
+const formatMax = 100
+
 /** A record that this version cannot read. */
 export class RecordError extends Error {
-  override readonly name = 'RecordError'
+  override readonly name: string = 'RecordError'
 }
 
-// A brand is a claim about meaning, not about form: the schema checks the form only.
-const text = <T extends string>(): z.ZodType<T> => z.string() as unknown as z.ZodType<T>
+/** A newer version wrote it and says that ignoring it is not safe: nothing can be decided without it. */
+export class NewerFormatError extends RecordError {
+  override readonly name = 'NewerFormatError'
+}
+
+// A brand is a claim about meaning: the schema checks form and range, and whether records agree with each
+// other is judged in core/record-screen.ts.
+const text = <T extends string>(longest: number): z.ZodType<T> =>
+  z.string().min(1).max(longest) as unknown as z.ZodType<T>
+const whole = <T extends number>(lowest: number, highest: number): z.ZodType<T> =>
+  z.number().int().min(lowest).max(highest) as unknown as z.ZodType<T>
 const number = <T extends number>(): z.ZodType<T> => z.number() as unknown as z.ZodType<T>
 
-const nodeName = text<NodeName>()
-const systemId = text<SystemId>()
-const incarnation = text<Incarnation>()
-const epoch = number<Epoch>()
-const timeline = number<TimelineId>()
-const lsn = number<Lsn>()
+const nodeName = text<NodeName>(100)
+const systemId = text<SystemId>(40)
+const incarnation = text<Incarnation>(200)
+const epoch = whole<Epoch>(1, epochMax)
+const timeline = whole<TimelineId>(1, 4_294_967_295)
+const lsn = whole<Lsn>(0, Number.MAX_SAFE_INTEGER)
 const wallClockMs = number<WallClockMs>()
+/** Longer than any plan may say: a lease that never runs out would be a cluster without failover. */
+const ttlMsMax = 600_000
 
 const leaseSchema: z.ZodType<LeaseRecord> = z.object({
   holder: nodeName,
   epoch,
-  ttlMs: z.number().positive(),
-  sequence: z.number(),
+  ttlMs: z.number().positive().max(ttlMsMax),
+  sequence: z
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER - 1),
   state: z.enum(['preparing', 'serving', 'released']),
   systemId: systemId.nullable(),
   handOverTo: nodeName.nullable(),
 })
 
-const syncListSchema: z.ZodType<SyncList> = z.object({
-  count: z.number(),
-  members: z.array(incarnation),
-})
+const syncListSchema: z.ZodType<SyncList> = z
+  .object({ count: z.number().int(), members: z.array(incarnation) })
+  .refine(({ members }) => new Set(members).size === members.length, 'names a member twice')
+  .refine(
+    ({ count, members }) =>
+      members.length === 0 ? count === 0 : count >= 1 && count <= members.length,
+    'waits for none of its members, or for more than it has',
+  )
 
 const syncSchema: z.ZodType<SyncRecord> = z.object({
   systemId,
   epoch,
   owner: incarnation,
   timeline,
-  lists: z.array(syncListSchema),
+  lists: z.array(syncListSchema).min(1),
   target: syncListSchema,
-  timelines: z.array(z.object({ timeline, epoch })),
+  timelines: z
+    .array(z.object({ timeline, epoch }))
+    .refine(
+      (births) => new Set(births.map((birth) => birth.timeline)).size === births.length,
+      'reserves a timeline twice',
+    ),
 })
 
 const clusterSchema: z.ZodType<ClusterRecord> = z.object({ systemId, createdAtMs: wallClockMs })
@@ -103,7 +131,8 @@ const reportSchema: z.ZodType<NodeReport> = z.object({
   position: z.object({ timeline, flushLsn: lsn }).nullable(),
   replayLsn: lsn.nullable(),
   upstream: nodeName.nullable(),
-  promise: epoch,
+  // 0: none yet.
+  promise: whole<Epoch>(0, epochMax),
   isEvidence: z.boolean(),
   // Agents of an older version do not know it.
   balancing: z
@@ -122,7 +151,7 @@ const reportSchema: z.ZodType<NodeReport> = z.object({
 const eventSchema: z.ZodType<JournalEvent> = z.object({
   id: z.string().min(1),
   // Events are for people: a kind that only a newer version knows is shown, not refused.
-  kind: text<EventKind>(),
+  kind: text<EventKind>(100),
   node: nodeName,
   epoch: epoch.nullable(),
   ruleId: z.string().nullable(),
@@ -163,10 +192,12 @@ function makeCodec<T>(schema: z.ZodType<T>): Codec<T> {
     parse: (key, text) => {
       const envelope = envelopeSchema.safeParse(parseJson(key, text))
       if (!envelope.success) throw new RecordError(`${key} holds no record of pgherd`)
+      if (envelope.data.format > formatMax)
+        throw new RecordError(`${key} holds no record of pgherd`)
       if (envelope.data.format > formatNow) {
         const { format } = envelope.data
         const message = `${key} was written in format ${format}, this version reads ${formatNow}`
-        throw new RecordError(`${message}: upgrade pgherd on this node`)
+        throw new NewerFormatError(`${message}: upgrade pgherd on this node`)
       }
       const record = schema.safeParse(envelope.data.record)
       if (record.success) return record.data

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { leaseRecord, nodeReport, syncRecord } from '../../../test/support/store-records.ts'
-import { asNodeName } from '../../core/names.ts'
+import { asEpoch, asNodeName } from '../../core/names.ts'
 import type { ClusterName } from '../../core/names.ts'
-import { codecs, RecordError } from './codec.ts'
+import { revisionOf } from '../../core/store-view.ts'
+import { codecs, NewerFormatError } from './codec.ts'
 import { keysOf } from './keys.ts'
 import type { KeyChange } from './messages.ts'
 import { applyChanges, hasSameContent, viewOf } from './view.ts'
@@ -57,11 +58,33 @@ describe('view', () => {
     expect(applyChanges(keys, start, [put(keys.event('a'), 'x', 11)])).toBe(start)
   })
 
-  it('a report that cannot be read → left out; a lease that cannot → thrown', () => {
-    expect(applyChanges(keys, start, [put(keys.report(pg1), '?', 11)]).reports.size).toBe(0)
-    expect(() => applyChanges(keys, start, [put(keys.single('lease'), '?', 11)])).toThrow(
-      RecordError,
-    )
+  it('what cannot be read → named with its reason, the others are there', () => {
+    const noReport = applyChanges(keys, start, [put(keys.report(pg1), '?', 11)])
+    expect(noReport.reports.size).toBe(0)
+    expect(noReport.unusable).toEqual([{ key: 'reports/pg-1', why: 'is not JSON', revision: 11 }])
+    const noLease = applyChanges(keys, start, [put(keys.single('lease'), '?', 11)])
+    expect(noLease.lease).toBeNull()
+    expect(noLease.sync).toBe(start.sync)
+    expect(noLease.unusable).toEqual([{ key: 'lease', why: 'is not JSON', revision: 11 }])
+    expect(revisionOf(noLease, 'lease')).toBe(11)
+    expect(hasSameContent(start, noLease)).toBe(false)
+    const lease = codecs.lease.render(leaseRecord())
+    expect(applyChanges(keys, noLease, [put(keys.single('lease'), lease, 12)]).unusable).toEqual([])
+  })
+
+  it('the report of another node, and the largest numbers → named', () => {
+    const other = codecs.report.render(nodeReport({ name: asNodeName('pg-2') }))
+    expect(applyChanges(keys, start, [put(keys.report(pg1), other, 11)]).unusable).toHaveLength(1)
+    for (const epoch of [0, -1, 1.5, 2 ** 31, Number.MAX_SAFE_INTEGER]) {
+      const lease = codecs.lease.render(leaseRecord({ epoch: asEpoch(epoch) }))
+      const view = applyChanges(keys, start, [put(keys.single('lease'), lease, 11)])
+      expect([epoch, view.lease, view.unusable.length]).toEqual([epoch, null, 1])
+    }
+  })
+
+  it('a record of a newer format → thrown: ignoring it is not safe', () => {
+    const newer = put(keys.single('lease'), '{"format":2,"record":{}}', 11)
+    expect(() => applyChanges(keys, start, [newer])).toThrow(NewerFormatError)
   })
 
   it('same content → whatever the store revision', () => {

@@ -3,16 +3,18 @@
 
 import type { NodeName } from '../../core/names.ts'
 import type { NodeReport } from '../../core/node-report.ts'
+import type { UnusableRecord } from '../../core/store-view.ts'
+import { revisionOf } from '../../core/store-view.ts'
 import type { StoreView, Versioned } from '../../ports/cluster-store.ts'
 import { emptyStoreView } from '../../ports/cluster-store.ts'
-import { codecs, RecordError } from './codec.ts'
+import { codecs, NewerFormatError, RecordError } from './codec.ts'
 import type { Keys, SingleKey } from './keys.ts'
 import { singleKeys } from './keys.ts'
 import type { KeyChange, KeyValue } from './messages.ts'
 
 /**
- * The view that a linearizable read at `revision` found.
- * @throws RecordError when a record that decisions rest on cannot be read
+ * The view that a linearizable read at `revision` found; what cannot be read is named in it.
+ * @throws NewerFormatError
  */
 export function viewOf(keys: Keys, revision: number, kvs: readonly KeyValue[]): StoreView {
   const changes = kvs.map((kv) => ({ isDeleted: false, kv }))
@@ -21,7 +23,7 @@ export function viewOf(keys: Keys, revision: number, kvs: readonly KeyValue[]): 
 
 /**
  * The view after `changes`; the same object when they concern nothing in it.
- * @throws RecordError when a record that decisions rest on cannot be read
+ * @throws NewerFormatError
  */
 export function applyChanges(
   keys: Keys,
@@ -31,28 +33,45 @@ export function applyChanges(
   const singles: Partial<Record<SingleKey, Versioned<unknown> | null>> = {}
   let reports: Map<NodeName, Versioned<NodeReport>> | null = null
   let revision = view.revision
+  let { unusable } = view
+  const forget = (key: UnusableRecord['key']): void => {
+    if (unusable.some((record) => record.key === key)) {
+      unusable = unusable.filter((record) => record.key !== key)
+    }
+  }
+  const reject = (key: UnusableRecord['key'], why: string, kv: KeyValue): void => {
+    unusable = [...unusable, { key, why, revision: kv.mod_revision }]
+  }
   for (const { isDeleted, kv } of changes) {
     const meaning = keys.parse(kv.key)
     if (meaning.kind === 'other') continue
     revision = Math.max(revision, kv.mod_revision)
     if (meaning.kind === 'single') {
-      singles[meaning.key] = isDeleted ? null : parseSingle(meaning.key, kv)
+      forget(meaning.key)
+      const record = isDeleted ? null : readable(() => parseSingle(meaning.key, kv))
+      singles[meaning.key] = typeof record === 'string' ? null : record
+      if (typeof record === 'string') reject(meaning.key, record, kv)
     } else {
       reports ??= new Map(view.reports)
-      const report = isDeleted ? null : parseReport(kv)
-      if (report === null) reports.delete(meaning.node)
+      const key = `reports/${meaning.node}` as const
+      forget(key)
+      const report = isDeleted ? null : readable(() => parseReport(meaning.node, kv))
+      if (typeof report === 'string') reject(key, report, kv)
+      if (report === null || typeof report === 'string') reports.delete(meaning.node)
       else reports.set(meaning.node, report)
     }
   }
   if (reports === null && Object.keys(singles).length === 0) return view
   // Each single was parsed by the codec of its own key.
-  return { ...view, ...singles, reports: reports ?? view.reports, revision } as StoreView
+  return { ...view, ...singles, reports: reports ?? view.reports, revision, unusable } as StoreView
 }
 
 /** Whether both show the same records, whatever the store's revision. */
 export function hasSameContent(left: StoreView, right: StoreView): boolean {
   return (
-    singleKeys.every((key) => left[key]?.revision === right[key]?.revision) &&
+    singleKeys.every((key) => revisionOf(left, key) === revisionOf(right, key)) &&
+    left.unusable.length === right.unusable.length &&
+    left.unusable.every(({ revision }, index) => revision === right.unusable[index]?.revision) &&
     left.reports.size === right.reports.size &&
     [...left.reports].every(
       ([node, report]) => right.reports.get(node)?.revision === report.revision,
@@ -64,12 +83,20 @@ function parseSingle(key: SingleKey, kv: KeyValue): Versioned<unknown> {
   return { value: codecs[key].parse(kv.key, kv.value), revision: kv.mod_revision }
 }
 
-/** No decision rests on a report: one that cannot be read is as good as none. */
-function parseReport(kv: KeyValue): Versioned<NodeReport> | null {
+function parseReport(node: NodeName, kv: KeyValue): Versioned<NodeReport> {
+  const value = codecs.report.parse(kv.key, kv.value)
+  if (value.name !== node) throw new RecordError(`${kv.key} is the report of another node`)
+  return { value, revision: kv.mod_revision }
+}
+
+/** What `parse` returns, or why the record cannot be read: one bad record must not hide the others. */
+function readable<T>(parse: () => T): T | string {
   try {
-    return { value: codecs.report.parse(kv.key, kv.value), revision: kv.mod_revision }
+    return parse()
   } catch (error) {
-    if (error instanceof RecordError) return null
+    if (error instanceof RecordError && !(error instanceof NewerFormatError)) {
+      return error.message.replace(/^\S+ /, '')
+    }
     throw error
   }
 }

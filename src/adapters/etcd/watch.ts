@@ -7,7 +7,7 @@ import { messageOf } from '../../lib/errors.ts'
 import type { StoreView } from '../../ports/cluster-store.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
 import type { EtcdClient } from './client.ts'
-import { RecordError } from './codec.ts'
+import { NewerFormatError } from './codec.ts'
 import type { Endpoint } from './endpoint.ts'
 import { EtcdError, grpcCodes } from './errors.ts'
 import type { Keys } from './keys.ts'
@@ -110,7 +110,7 @@ async function follow(
       failureCount = 0
     } catch (error) {
       if (isAborted(signal)) return
-      if (error instanceof RecordError) place.forget()
+      if (error instanceof NewerFormatError) place.forget()
       else if (error instanceof EtcdError) {
         if (error.grpcCode === grpcCodes.outOfRange) place.forget()
         else client.distrust(endpoint)

@@ -5,6 +5,7 @@ import { noControl } from '../../core/control.ts'
 import { judgeElection } from '../../core/candidate.ts'
 import { contradictedIn } from '../../core/one-incarnation.ts'
 import { renderLsn } from '../../core/lsn.ts'
+import { revisionOf, systemIdOf } from '../../core/store-view.ts'
 import type { Decision } from '../../core/decision.ts'
 import type { Node } from '../node.ts'
 import { count, factsOf } from '../node.ts'
@@ -12,7 +13,7 @@ import { count, factsOf } from '../node.ts'
 export async function acquireLease(node: Node, decision: Decision): Promise<void> {
   const { leaseHold, mirror, ports, memory, chronicle } = node
   const found = mirror.view()?.lease?.value ?? null
-  const systemId = mirror.view()?.cluster?.value.systemId ?? null
+  const systemId = systemIdOf(mirror.view())
   const silentMs = ports.clock.monotonicMs() - mirror.leaseSeenAtMs()
   const outcome = await leaseHold.acquire(ports.localState.get().promise, systemId)
   if (outcome !== 'done') return
@@ -65,7 +66,7 @@ export async function releaseLease(
   const isSwitchover = decision.kind === 'hand-over'
   const clear = isSwitchover
     ? {
-        expected: control?.revision ?? 0,
+        expected: revisionOf(mirror.view(), 'control'),
         value: { ...(control?.value ?? noControl), switchover: null },
       }
     : undefined

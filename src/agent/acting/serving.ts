@@ -4,9 +4,12 @@ import type { ActionOf } from '../../core/action.ts'
 import { dataNodesOf } from '../../core/cluster-layout.ts'
 import { switchoverOf } from '../../core/switchover.ts'
 import { messageOf } from '../../lib/errors.ts'
+import type { Decision } from '../../core/decision.ts'
+import type { RecordKey } from '../../core/store-view.ts'
+import { revisionOf } from '../../core/store-view.ts'
 import type { ListChange } from '../list-change.ts'
 import type { Node } from '../node.ts'
-import { configure, dataOf, factsOf } from '../node.ts'
+import { configure, count, dataOf, factsOf } from '../node.ts'
 import { clearSwitchover } from './lease.ts'
 
 const slotsPeriodMs = 5000
@@ -69,6 +72,39 @@ export async function keepSlots(node: Node): Promise<void> {
     peers.map((peer) => peer.name),
     layout.plan.ttlMs,
   )
+}
+
+/** Writes again what was lost in the store, under the lease, and only over what was found there. */
+export async function restoreRecords(
+  node: Node,
+  action: ActionOf<'restore-records'>,
+  decision: Decision,
+): Promise<void> {
+  const { mirror, leaseHold, chronicle, ports, self } = node
+  const view = mirror.view()
+  const isUnusable = (key: RecordKey): boolean =>
+    view?.unusable.some((record) => record.key === key) ?? false
+  const record = isUnusable('sync') ? action.sync : (view?.sync?.value ?? null)
+  if (record === null) return
+  const sync = isUnusable('sync')
+    ? { sync: { expected: revisionOf(view, 'sync'), value: record } }
+    : {}
+  const { systemId } = record
+  const former = mirror.kept()?.cluster ?? { systemId, createdAtMs: ports.clock.wallClockMs() }
+  const cluster = isUnusable('cluster')
+    ? { cluster: { expected: revisionOf(view, 'cluster'), value: former } }
+    : {}
+  const keys = [...Object.keys(sync), ...Object.keys(cluster)]
+  if (keys.length === 0 || (await leaseHold.write({ systemId, ...sync, ...cluster })) !== 'done')
+    return
+  count(node, 'records_restored')
+  chronicle.say({
+    kind: 'record-restored',
+    epoch: leaseHold.tenure()?.epoch ?? null,
+    ruleId: decision.rule.id,
+    message: `${self.name} holds the lease and wrote the lost record again: ${keys.join(' and ')}.`,
+    operands: { keys, record },
+  })
 }
 
 /** Makes a checkpoint while the primary still serves, so that the stop is short. */

@@ -4,6 +4,7 @@ import type { ActionOf } from '../../core/action.ts'
 import type { Decision, DecisionKind } from '../../core/decision.ts'
 import { asTimeline } from '../../core/names.ts'
 import type { SystemId } from '../../core/names.ts'
+import { systemIdOf } from '../../core/store-view.ts'
 import { emptyList } from '../../core/sync-list.ts'
 import type { SyncRecord } from '../../core/sync-list.ts'
 import { messageOf } from '../../lib/errors.ts'
@@ -56,7 +57,7 @@ async function recordFirst(node: Node, systemId: SystemId, record: SyncRecord): 
   const { leaseHold, ports, chronicle, self } = node
   const outcome = await leaseHold.write({
     systemId,
-    cluster: { systemId, createdAtMs: ports.clock.wallClockMs() },
+    cluster: { expected: 0, value: { systemId, createdAtMs: ports.clock.wallClockMs() } },
     sync: { expected: 0, value: record },
   })
   if (outcome !== 'done') return
@@ -71,7 +72,7 @@ async function recordFirst(node: Node, systemId: SystemId, record: SyncRecord): 
 export async function adoptStaged(node: Node): Promise<void> {
   const { postgres } = dataOf(node)
   const { directory } = node.memory
-  const systemId = node.mirror.view()?.cluster?.value.systemId
+  const systemId = systemIdOf(node.mirror.view())
   if (directory?.kind === 'staged' && directory.systemId !== systemId) {
     await postgres.discardStaged()
   } else {

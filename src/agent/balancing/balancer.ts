@@ -4,6 +4,8 @@
 
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import { nodeIn } from '../../core/cluster-layout.ts'
+import { screenView } from '../../core/record-screen.ts'
+import { systemIdOf } from '../../core/store-view.ts'
 import { noControl } from '../../core/control.ts'
 import type { Epoch, NodeName } from '../../core/names.ts'
 import type { WriteRoute } from '../../core/routing.ts'
@@ -42,7 +44,10 @@ const commandDeadlineMs = 500
 export function createBalancer(ports: BalancerPorts, options: BalancerOptions): Balancer {
   const { layout } = options
   const self = nodeIn(layout, options.node)
-  const mirror = new StoreMirror(ports.clock)
+  // It promises nothing and has no data: it only says what is missing or contradicts itself.
+  const mirror = new StoreMirror(ports.clock, (view) =>
+    screenView(view, { promise: null, systemId: null }),
+  )
   const parts: BalancerParts = {
     ...ports,
     layout,
@@ -255,13 +260,14 @@ function statusOf(parts: BalancerParts): AgentStatus {
     version,
     cluster: layout.cluster,
     node: self.name,
-    systemId: view?.cluster?.value.systemId ?? null,
+    systemId: systemIdOf(view),
     report: reportOf(parts),
     role: roleOf(parts),
     lease: leaseStatusOf(parts),
     isStoreReachable: isStoreReachable(parts),
     sync: view?.sync?.value ?? null,
     control: view?.control?.value ?? noControl,
+    unusable: view?.unusable ?? [],
     storeMember: member.state(),
     walsenders: [],
     reports: [...(view?.reports.values() ?? [])].map((entry) => entry.value),
