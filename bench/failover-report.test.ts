@@ -13,6 +13,7 @@ function trial(outageMs: number | null, changes: Partial<Trial> = {}): Trial {
     epochAfter: 2,
     outageMs,
     measured: { outageMs, restoredAtMs: 5000, gapMs: outageMs ?? 0, lateAcknowledgements: 0 },
+    ordinary: { outageMs: outageMs === null ? null : outageMs + 30, connectErrors: [] },
     switch: null,
     breakdown: {
       releasedMs: 50,
@@ -67,6 +68,15 @@ describe('failover report', () => {
     expect(text).toMatch(/postmaster killed +2 +0\.450 +0\.400 +0\.500 +1\.900 +0\.600 +yes +0 +0/)
     expect(text).toMatch(/postmaster killed +1\.500 +1\.500 +10\.000 +yes +follow 2 +3\.000/)
     expect(text).toMatch(/postmaster killed +50 +60 +100 +250 +300 +450 +450 +1 2/)
+  })
+
+  test('one ordinary client → a table of its own, with failed connections by class', () => {
+    const failed = trial(470, { ordinary: { outageMs: 500, connectErrors: ['28000', '08006'] } })
+    const text = renderFailover('fast', [{ ...series(400), trials: [trial(400), failed] }])
+    expect(text.join('\n')).toMatch(/postmaster killed +2 +0\.465 +0\.500 +2 +1 +28 1, 08 1/)
+    expect(renderTrial(failed)).toContain(
+      'one client 500 ms (failed connections: 28000 1, 08006 1)',
+    )
   })
 
   test('unsound trial → said in its line', () => {

@@ -29,7 +29,11 @@ export function renderFailover(
   series: readonly SeriesResult[],
 ): readonly string[] {
   return [
-    `Write outage in seconds, plan ${plan}`,
+    'What one ordinary client feels, in seconds: one connection, libpq defaults, waits for its connection',
+    '(measured with the npm client pg, connect time-out 10 s); connections that failed, by SQLSTATE class',
+    ...renderOrdinary(series),
+    '',
+    `Write outage in seconds until the first commit of any client, plan ${plan}`,
     ...renderOutages(plan, series),
     '',
     'The node that was hit: seconds until it streamed again (or was primary), and how it came back',
@@ -39,6 +43,34 @@ export function renderFailover(
     ...renderPhases(series),
     ...renderSwitches(series),
   ]
+}
+
+function renderOrdinary(series: readonly SeriesResult[]): readonly string[] {
+  const columns: Column[] = [
+    { title: 'Fault' },
+    right('Trials'),
+    right('Median'),
+    right('Worst'),
+    right('Failed connections'),
+    right('Of class 28'),
+    { title: 'Classes' },
+  ]
+  const rows = series.map(({ fault, trials }) => {
+    const felt = summarise(present(trials.map(({ ordinary }) => ordinary.outageMs)))
+    const classes = trials.flatMap(({ ordinary }) =>
+      ordinary.connectErrors.map((sqlState) => sqlState.slice(0, 2)),
+    )
+    return [
+      faults[fault].title,
+      String(trials.length),
+      seconds(felt?.median),
+      seconds(felt?.max),
+      String(classes.length),
+      String(classes.filter((each) => each === '28').length),
+      countWords(classes),
+    ]
+  })
+  return renderTable(columns, rows, Infinity, style)
 }
 
 function renderOutages(plan: TimingPlanName, series: readonly SeriesResult[]): readonly string[] {
@@ -185,10 +217,14 @@ export function renderTrial(trial: Trial): string {
   return (
     `  ${String(trial.number).padStart(3)} ${trial.hit} → ${trial.primaryAfter ?? 'nobody'}  ` +
     `outage ${whole(trial.outageMs)} ms (${steps.join(', ')})  ` +
+    `one client ${whole(trial.ordinary.outageMs)} ms${errorWords(trial.ordinary.connectErrors)}  ` +
     `${trial.rejoinKind} ${whole(trial.rejoinMs)} ms  ${counts}  ` +
     `load ${trial.loadAverage.toFixed(1)}${soundness}`
   )
 }
+
+const errorWords = (codes: readonly string[]): string =>
+  codes.length === 0 ? '' : ` (failed connections: ${countWords(codes)})`
 
 function present<Value>(values: readonly (Value | null)[]): readonly Value[] {
   return values.filter((value) => value !== null)

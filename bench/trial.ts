@@ -15,7 +15,7 @@ import { type LedgerVerdict, describeFaults, judgeLedger } from './ledger.ts'
 import { loadAverage } from './machine.ts'
 import { type Outage, measureOutage } from './outage.ts'
 import { type SessionCount, SessionWatch, goneSince } from './session-watch.ts'
-import { Writers, readLedger } from './writers.ts'
+import { Writers, ordinaryPace, readLedger } from './writers.ts'
 
 export type Trial = {
   readonly number: number
@@ -27,6 +27,7 @@ export type Trial = {
   /** The figure that counts for this fault; null when service never came back. */
   readonly outageMs: number | null
   readonly measured: Outage
+  readonly ordinary: Ordinary
   readonly breakdown: Breakdown
   readonly switch: Switch | null
   /** From the instant at which the node could come back until it streamed or, primary again, ran. */
@@ -40,6 +41,13 @@ export type Trial = {
   readonly loadAverage: number
   /** What the agents said after the fault, one line each, milliseconds first. */
   readonly story: readonly string[]
+}
+
+/** What the fault was like for one client that waits for its connection. */
+export type Ordinary = {
+  readonly outageMs: number | null
+  /** SQLSTATE of each connection that failed after the fault. */
+  readonly connectErrors: readonly string[]
 }
 
 /** What a change of the primary was like for clients; null where there was none, or outside of a lab. */
@@ -62,6 +70,8 @@ const survivalMsMax = 60_000
 const healthMsMax = 60_000
 /** How long a dead node stays away after service is back. */
 const absenceMs = 500
+/** The ordinary client's rows are a run of their own. */
+const ordinaryRunOffset = 1_000_000
 
 /** @param number unique per cluster: rows of different trials are told apart by it */
 export async function runTrial(
@@ -73,13 +83,18 @@ export async function runTrial(
   const hit = await fault.prepare(cluster)
   const before = await cluster.status()
   const writers = Writers.start(cluster.writeTarget(), number)
+  const ordinaryRun = ordinaryRunOffset + number
+  const ordinary = Writers.start(cluster.writeTarget(), ordinaryRun, ordinaryPace)
   try {
-    await writers.waitForAll(20_000)
+    await Promise.all([writers.waitForAll(20_000), ordinary.waitForAll(20_000)])
     // The fault is to come at any point of the renewal period.
     await pause(randomInt(0, cluster.runtime.layout.plan.renewMs * 2))
     const sessions = watchSessions(cluster, fault, hit)
     const faultAtMs = await fault.inject(cluster, hit)
-    await waitUntilServed(writers, fault, faultAtMs, readMonotonicMs())
+    const injectedAtMs = readMonotonicMs()
+    await Promise.all(
+      [writers, ordinary].map((each) => waitUntilServed(each, fault, faultAtMs, injectedAtMs)),
+    )
     await pause(absenceMs)
     const sessionCounts = (await sessions?.stop()) ?? null
     const backAtMs = await fault.heal(cluster, hit, faultAtMs)
@@ -89,6 +104,10 @@ export async function runTrial(
     const healthyAtMs = readMonotonicMs()
     const attempts = await writers.stop()
     const verdict = judgeLedger(attempts, await readLedger(cluster.writeTarget(), number))
+    const ordinaryAttempts = await ordinary.stop()
+    const ordinaryRows = await readLedger(cluster.writeTarget(), ordinaryRun)
+    const ordinaryVerdict = judgeLedger(ordinaryAttempts, ordinaryRows)
+    const felt = measureOutage(acknowledgementsOf(ordinaryAttempts), faultAtMs, healthyAtMs)
     const differences = await cluster.waitUntilSameEverywhere(number, 20_000).then(() => [], asList)
     const measured = measureOutage(acknowledgementsOf(attempts), faultAtMs, healthyAtMs)
     const events = await cluster.events()
@@ -102,6 +121,13 @@ export async function runTrial(
       epochAfter: after.lease?.epoch ?? null,
       outageMs: fault.measure === 'gap' ? measured.gapMs : measured.outageMs,
       measured,
+      ordinary: {
+        outageMs: fault.measure === 'gap' ? felt.gapMs : felt.outageMs,
+        connectErrors: ordinary
+          .connectFailures()
+          .filter((failure) => failure.endedAtMs > faultAtMs)
+          .map((failure) => failure.sqlState),
+      },
       breakdown,
       switch: describeSwitch(
         attempts,
@@ -113,12 +139,12 @@ export async function runTrial(
       rejoinKind: rejoinKindOf(events, hit, faultAtMs),
       healthyMs: healthyAtMs - faultAtMs,
       ledger: countsOf(verdict),
-      faults: [...describeFaults(verdict), ...differences],
+      faults: [...describeFaults(verdict), ...describeFaults(ordinaryVerdict), ...differences],
       loadAverage: loadAverage(),
       story: tellStory(events, faultAtMs),
     }
   } finally {
-    await writers.stop()
+    await Promise.all([writers.stop(), ordinary.stop()])
   }
 }
 

@@ -38,6 +38,21 @@ export const defaultPace: WriterPace = {
   answerTimeoutMs: 10_000,
 }
 
+/**
+ * What one ordinary application does: one connection with the defaults of libpq, which waits for a connection
+ * as long as it takes (here 10 s, then it would be given up), and tries again at once when it is refused.
+ */
+export const ordinaryPace: WriterPace = { ...defaultPace, clientCount: 1, connectTimeoutMs: 10_000 }
+
+/** A connection that could not be made. */
+export type ConnectFailure = {
+  /** When it was begun, and when it failed. */
+  readonly begunAtMs: number
+  readonly endedAtMs: number
+  /** SQLSTATE as PostgreSQL said it; 08006 when the connection ended without a word. */
+  readonly sqlState: string
+}
+
 const table = 'pgherd_ledger'
 
 /** One run of writers: what belongs to it is told apart from other runs by its number. */
@@ -49,7 +64,7 @@ export class Writers {
   readonly #listeners = new Set<() => void>()
   readonly #stopping = new AbortController()
   readonly #work: Promise<unknown>
-  #refusedConnections = 0
+  readonly #connectFailures: ConnectFailure[] = []
 
   private constructor(target: Target, run: number, pace: WriterPace) {
     this.#target = target
@@ -70,8 +85,8 @@ export class Writers {
   }
 
   /** Connections that could not be made so far. */
-  refusedConnections(): number {
-    return this.#refusedConnections
+  connectFailures(): readonly ConnectFailure[] {
+    return this.#connectFailures
   }
 
   /**
@@ -125,9 +140,11 @@ export class Writers {
     let sequence = 0
     const { signal } = this.#stopping
     while (!signal.aborted) {
+      const begunAtMs = readMonotonicMs()
       const connection = await Connection.open(this.#target, this.#pace)
-      if (connection === null) {
-        this.#refusedConnections += 1
+      if (!(connection instanceof Connection)) {
+        const endedAtMs = readMonotonicMs()
+        this.#connectFailures.push({ begunAtMs, endedAtMs, sqlState: connection.sqlState })
         await this.#pause(this.#pace.retryPauseMs)
         continue
       }
@@ -159,7 +176,7 @@ export class Writers {
 
   #lastTrouble(): string {
     const trouble = this.#attempts.findLast((attempt) => attempt.why !== null)
-    const refused = `${this.#refusedConnections} refused connections`
+    const refused = `${this.#connectFailures.length} refused connections`
     return trouble?.why === null || trouble === undefined ? refused : `${trouble.why}; ${refused}`
   }
 }
@@ -184,7 +201,10 @@ class Connection {
     })
   }
 
-  static async open(target: Target, pace: WriterPace): Promise<Connection | null> {
+  static async open(
+    target: Target,
+    pace: WriterPace,
+  ): Promise<Connection | Pick<ConnectFailure, 'sqlState'>> {
     const socket = new Socket()
     socket.setNoDelay(true)
     const client = new Client({
@@ -197,9 +217,9 @@ class Connection {
     try {
       await client.connect()
       return connection
-    } catch {
+    } catch (error) {
       connection.close()
-      return null
+      return { sqlState: sqlStateOf(error) }
     }
   }
 
@@ -246,6 +266,11 @@ class Connection {
       clearTimeout(overdue)
     }
   }
+}
+
+function sqlStateOf(error: unknown): string {
+  const code = error instanceof Error && 'severity' in error && 'code' in error ? error.code : null
+  return typeof code === 'string' ? code : '08006'
 }
 
 /**

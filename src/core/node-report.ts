@@ -68,6 +68,8 @@ export function vitalFingerprint(report: NodeReport): string {
     report.promise,
     report.isEvidence,
     report.isPrimary ? report.position?.timeline : null,
+    // Balancers let clients wait before this node refuses them.
+    report.epoch !== null && report.state === 'stopping',
   ])
 }
 

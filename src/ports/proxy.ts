@@ -26,7 +26,7 @@ export interface Proxy {
   /**
    * From now on new write sessions go to `node` alone (null: to nobody). First every other node is
    * closed and its write sessions are cut, then `node` is opened. A health check that says otherwise
-   * later wins.
+   * later wins. Sessions that find no node wait for one, without an error, for as long as a failover takes.
    * @throws ProxyError
    */
   routeWrites(node: NodeName | null, deadlineMs: number): Promise<void>

@@ -66,4 +66,14 @@ describe('three data nodes, a witness, a balancer', () => {
     expect(trial.outageMs).toBeLessThan(outageMsMax)
     expect(trial.rejoinKind).toBe('follow')
   })
+
+  test('connections that are opened during changes wait, and not one of them fails', async () => {
+    const changes: FaultName[] = ['switchover', 'postmaster-kill', 'switchover', 'switchover']
+    for (const fault of changes) {
+      const trial = await hit(fault)
+      expect(trial.epochAfter).toBeGreaterThan(trial.epochBefore!)
+      expect(trial.ordinary.connectErrors).toEqual([])
+      expect(trial.faults).toEqual([])
+    }
+  })
 })

@@ -30,12 +30,15 @@ import { freePorts } from '../support/free-ports.ts'
 const pg0 = asNodeName('pg-0')
 const pg1 = asNodeName('pg-1')
 const deadlineMs = 2000
+const impatientMs = 300
 
 /** A server that says its name to whoever connects, and an agent that answers role checks. */
 class FakeNode {
   isPrimary = false
   isStandby = false
   checkCount = 0
+  /** Sessions that were ever led here. */
+  sessionCount = 0
   readonly name: string
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
@@ -47,7 +50,9 @@ class FakeNode {
     this.#apiPort = apiPort
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
+      this.sessionCount += 1
       socket.on('error', () => undefined)
+      socket.resume()
       socket.on('close', () => this.#sockets.delete(socket))
       socket.write(name)
     })
@@ -74,10 +79,15 @@ class FakeNode {
     return new Promise((resolve) => (agent === null ? resolve() : agent.close(() => resolve())))
   }
 
-  async stop(): Promise<void> {
-    await this.stopAgent()
+  /** From now on connections are refused; the agent still says what it said. */
+  async stopServer(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  async stop(): Promise<void> {
+    await this.stopAgent()
+    await this.stopServer()
   }
 }
 
@@ -93,10 +103,16 @@ const journal: Journal = { record: () => undefined, log: (_level, text) => logge
 
 const portOf = (kind: 'write' | 'read') => layout.endpoints[kind]?.port ?? 0
 
-/** Opens a session; resolves with the server behind it, or null when there was none. */
-function open(kind: 'write' | 'read'): Promise<Session | null> {
+/**
+ * Opens a session; resolves with the server behind it, or null when there was none.
+ * @param patienceMs the client goes away when it has heard nothing for so long
+ */
+function open(kind: 'write' | 'read', patienceMs = 20_000): Promise<Session | null> {
   return new Promise((resolve) => {
     const socket = connect(portOf(kind), '127.0.0.1')
+    socket.setTimeout(patienceMs, () => session === null && socket.destroy())
+    // As libpq does: the client speaks first, and once.
+    socket.write('startup')
     let session: Session | null = null
     const closed = new Promise<number>((close) => {
       socket.on('close', () => {
@@ -113,8 +129,9 @@ function open(kind: 'write' | 'read'): Promise<Session | null> {
   })
 }
 
+/** Where a client is led that does not wait for a primary. */
 const whereTo = async (kind: 'write' | 'read') => {
-  const session = await open(kind)
+  const session = await open(kind, impatientMs)
   session?.end()
   return session?.server ?? null
 }
@@ -220,7 +237,10 @@ describe('haproxy: checks alone', () => {
     proxy.start()
     const seen = new Set<string | null>()
     while (proxy.state().kind !== 'running') seen.add(await whereTo('write'))
-    for (let attempt = 0; attempt < 50; attempt += 1) seen.add(await whereTo('write'))
+    for (let attempt = 0; attempt < 50; attempt += 10) {
+      const places = await Promise.all(Array.from({ length: 10 }, () => whereTo('write')))
+      for (const place of places) seen.add(place)
+    }
     expect([...seen]).toEqual([null])
     nodes[0].isPrimary = true
     await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
@@ -265,6 +285,48 @@ describe('haproxy: checks alone', () => {
     })
     nodes[1].isStandby = false
     await eventually('reads reach pg-0', async () => (await whereTo('read')) === 'pg-0')
+  })
+})
+
+describe('haproxy: a client that connects while there is no primary', () => {
+  it('is held, and served within a moment of the opening, without an error', async () => {
+    const proxy = await startProxy()
+    await proxy.routeWrites(null, deadlineMs)
+    const waiting = Array.from({ length: 20 }, () => open('write'))
+    expect(await whereTo('write')).toBeNull()
+    const openedAtMs = performance.now()
+    await proxy.routeWrites(pg1, deadlineMs)
+    const places = (await Promise.all(waiting)).map((session) => session?.server)
+    const tookMs = performance.now() - openedAtMs
+    expect(new Set(places)).toEqual(new Set(['pg-1']))
+    expect(tookMs).toBeLessThan(500)
+  })
+
+  it('also when the one that it was led to has just died, and is not closed yet', async () => {
+    nodes[0].isPrimary = true
+    const proxy = await startProxy()
+    await eventually('writes reach pg-0', async () => (await whereTo('write')) === 'pg-0')
+    await nodes[0].stopServer()
+    const waiting = open('write')
+    expect(await whereTo('write')).toBeNull()
+    const openedAtMs = performance.now()
+    nodes[0].isPrimary = false
+    nodes[1].isPrimary = true
+    await proxy.routeWrites(pg1, deadlineMs)
+    expect((await waiting)?.server).toBe('pg-1')
+    expect(performance.now() - openedAtMs).toBeLessThan(500)
+  })
+
+  it('and has gone away meanwhile is led to nobody', async () => {
+    const proxy = await startProxy()
+    await proxy.routeWrites(null, deadlineMs)
+    const gone = Array.from({ length: 5 }, () => whereTo('write'))
+    expect(new Set(await Promise.all(gone))).toEqual(new Set([null]))
+    const stayed = open('write')
+    nodes[1].isPrimary = true
+    await proxy.routeWrites(pg1, deadlineMs)
+    expect((await stayed)?.server).toBe('pg-1')
+    expect(nodes[1].sessionCount).toBe(1)
   })
 })
 
@@ -389,6 +451,41 @@ describe('haproxy: the process', () => {
     expect(isCut).toBe(false)
     session!.end()
     await eventually('the old process ends', () => !isProcessAlive(pid))
+  })
+
+  it('one of an older version, without a backend for the checks, is replaced by a closed one', async () => {
+    nodes[0].isPrimary = true
+    const [server0, server1] = layout.nodes.map((node) => `127.0.0.1:${String(node.postgresPort)}`)
+    const options = optionsFor()
+    const older = [
+      'global',
+      `  stats socket ${options.socketPath} mode 600 level admin expose-fd listeners`,
+      'defaults',
+      '  mode tcp',
+      '  timeout connect 2s',
+      '  timeout client 1h',
+      '  timeout server 1h',
+      'listen write',
+      `  bind 127.0.0.1:${String(portOf('write'))}`,
+      `  server pg-0 ${server0!}`,
+      `  server pg-1 ${server1!} backup`,
+      '',
+    ]
+    await writeFile(options.configFile, older.join('\n'))
+    startHaproxy('haproxy', options, options.configFile, null)
+    await eventually('the older one serves', async () => (await whereTo('write')) === 'pg-0')
+    const seen = new Set<string | null>()
+    const proxy = createHaproxy(systemClock, journal, optionsFor())
+    proxies.push(proxy)
+    proxy.start()
+    while (proxy.state().kind !== 'running') seen.add(await whereTo('write'))
+    await eventually('a check opens pg-0', async () => {
+      const place = await whereTo('write')
+      seen.add(place)
+      return place === 'pg-0' && isUpToDate(proxy)
+    })
+    expect(seen).not.toContain('pg-1')
+    expect(nodes[1].sessionCount).toBe(0)
   })
 
   it('a reload that fails leaves one process, which the next attempt replaces', async () => {

@@ -13,6 +13,10 @@ export type CheckTiming = {
   readonly readCheckMs: number
   readonly readFall: number
   readonly connectTimeoutMs: number
+  /** A client that finds no primary waits for one for this long. */
+  readonly holdMs: number
+  /** So often it is looked whether there is one; a connection to it takes no longer either. */
+  readonly holdTryMs: number
 }
 
 /**
@@ -38,6 +42,11 @@ export function checkTimingOf(plan: TimingPlan): CheckTiming {
     readFall: 1 + Math.ceil(plan.ttlMs / readCheckMs),
     // A lost SYN is sent again after a second; the answer to the second one must still count.
     connectTimeoutMs: Math.max(2000, plan.ttlMs),
+    // The longest failover begins with a lease that runs out, and may take a second election.
+    holdMs: Math.max(10_000, plan.ttlMs * 3),
+    // What a client waits after the new primary has opened; a connection needs one round trip, which is
+    // far below the heartbeat of the store.
+    holdTryMs: Math.max(50, plan.etcdHeartbeatMs),
   }
 }
 

@@ -19,7 +19,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { ProxyError } from '../../ports/proxy.ts'
 import { firstAlert, startHaproxy, validateConfig } from './program.ts'
 import type { HaproxyFiles } from './program.ts'
-import { renderClosedState, renderConfig } from './render.ts'
+import { primaryProxy, renderClosedState, renderConfig } from './render.ts'
 import type { HaproxySettings } from './render.ts'
 import { sendCommand } from './runtime-api.ts'
 
@@ -74,7 +74,11 @@ export async function replaceServing(
   const logOffset = await trimLog(options.logFile)
   try {
     const states = await sendCommand(options.socketPath, 'show servers state', answerDeadlineMs)
-    await writeFileAtomic(options.stateFile, `${states}\n`, { mode: 0o640 })
+    // One of an older version says nothing of the servers that checks are made of now: closed then, not
+    // open, which is what HAProxy would take them for. Clients wait for the few moments until a check.
+    const isComplete = states.includes(` ${primaryProxy} `)
+    const text = isComplete ? `${states}\n` : renderClosedState(options.layout)
+    await writeFileAtomic(options.stateFile, text, { mode: 0o640 })
     return { process: await launch(clock, options, old.pid), outdated: null }
   } catch (error) {
     const answering = await untilAnswering(clock, options.socketPath, old, old.pid)

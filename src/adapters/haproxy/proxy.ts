@@ -13,7 +13,7 @@ import type { Proxy, ProxyState } from '../../ports/proxy.ts'
 import { endServing, ensureServing, replaceServing } from './process.ts'
 import type { HaproxyProcessOptions, ServingProcess } from './process.ts'
 import { firstAlert } from './program.ts'
-import { writeProxy } from './render.ts'
+import { primaryProxy, writeProxy } from './render.ts'
 import { parseServersState, sendCommand } from './runtime-api.ts'
 
 export type HaproxyOptions = HaproxyProcessOptions
@@ -40,7 +40,7 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
     return answer
   }
   const close = (node: NodeName): readonly string[] => [
-    `set server ${writeProxy}/${node} health down`,
+    `set server ${primaryProxy}/${node} health down`,
     `shutdown sessions server ${writeProxy}/${node}`,
   ]
   /** Commands that only change something answer nothing when they succeed. */
@@ -112,7 +112,7 @@ export function createHaproxy(clock: Clock, journal: Journal, options: HaproxyOp
     onStarted: (listener) => void startedListeners.push(listener),
     routeWrites: async (node, deadlineMs) => {
       const others = nodes.filter((each) => each !== node)
-      const open = node === null ? [] : [`set server ${writeProxy}/${node} health up`]
+      const open = node === null ? [] : [`set server ${primaryProxy}/${node} health up`]
       await change([...others.flatMap(close), ...open], deadlineMs)
     },
     openForWrites: usableNodes,

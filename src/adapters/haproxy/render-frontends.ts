@@ -42,7 +42,7 @@ export function renderStats(
 /** Fails while no server may be used, neither for writes nor for reads. */
 export function renderHealth(
   port: number,
-  writeProxy: string,
+  primaryProxy: string,
   readProxy: string,
 ): readonly string[] {
   return [
@@ -50,7 +50,7 @@ export function renderHealth(
     'frontend health',
     ...renderHttp(bindAddress(healthHost, port, false)),
     `  monitor-uri ${healthPath}`,
-    `  monitor fail if { nbsrv(${writeProxy}) lt 1 } { nbsrv(${readProxy}) lt 1 }`,
+    `  monitor fail if { nbsrv(${primaryProxy}) lt 1 } { nbsrv(${readProxy}) lt 1 }`,
     '  http-request deny',
   ]
 }

@@ -153,6 +153,16 @@ describe('haproxy: check timing', () => {
     },
   )
 
+  it('a client is held for longer than two elections take, and tries again often', () => {
+    fc.assert(
+      fc.property(plans, (plan) => {
+        const { holdMs, holdTryMs } = checkTimingOf(plan)
+        expect(holdMs).toBeGreaterThanOrEqual(2 * (plan.ttlMs + plan.sealTimeoutMs))
+        expect(holdTryMs).toBeLessThanOrEqual(holdMs / 20)
+      }),
+    )
+  })
+
   it('reads stay open while standbys wait for a new primary', () => {
     for (const plan of Object.values(timingPlans)) {
       const timing = checkTimingOf(plan)

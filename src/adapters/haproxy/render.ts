@@ -44,6 +44,13 @@ export type HaproxySettings = {
 /** Names of the two listeners, as commands and statistics show them. */
 export const writeProxy = 'write'
 export const readProxy = 'read'
+/** Where the checks are that decide where writes go. No client gets there: `write` follows it. */
+export const primaryProxy = 'primary'
+
+/** Besides the nodes, `write` has a server with nobody behind it, where clients wait. */
+const holdServer = '_hold'
+/** Refuses every connection: tcpmux, which nothing listens to, on the loopback address. */
+const refusingAddress = '127.0.0.1:1'
 
 /** Statistics, metrics and the health frontend need some connections besides the clients'. */
 const spareConnectionCount = 100
@@ -63,9 +70,10 @@ export function renderConfig(layout: ClusterLayout, settings: HaproxySettings): 
     `# Written by pgherd for cluster ${layout.cluster}. Changes are overwritten.`,
     ...renderGlobal(settings),
     ...renderDefaults(layout, settings),
+    ...renderPrimary(layout),
     ...renderWrite(layout, write.port, settings),
     ...renderRead(layout, read.port, settings),
-    ...renderHealth(ports.health, writeProxy, readProxy),
+    ...renderHealth(ports.health, primaryProxy, readProxy),
     ...(stats === null
       ? []
       : renderStats(stats.bindHost, ports.stats, hasIpv6(layout), stats.password)),
@@ -80,7 +88,7 @@ export function renderConfig(layout: ClusterLayout, settings: HaproxySettings): 
 export function renderClosedState(layout: ClusterLayout): string {
   const lines = dataNodesOf(layout).map((node, index) =>
     [
-      ...[proxyId.write, writeProxy, index + 1, node.name, '-', 0, 0, 1, 1, 1],
+      ...[proxyId.primary, primaryProxy, index + 1, node.name, '-', 0, 0, 1, 1, 1],
       // Status 8 is "connection problem". With 0, "unknown", HAProxy 2.6 ignores what later checks find.
       ...[8, 2, 0, 6, 0, 1, 1, '-', node.postgresPort, '-', 0, node.apiPort, '-', '-', 0],
     ].join(' '),
@@ -88,7 +96,7 @@ export function renderClosedState(layout: ClusterLayout): string {
   return `1\n# ${stateColumns.join(' ')}\n${lines.join('\n')}\n`
 }
 
-const proxyId = { write: 1, read: 2 } as const
+const proxyId = { write: 1, read: 2, primary: 3 } as const
 
 const stateColumns = [
   ...['be_id', 'be_name', 'srv_id', 'srv_name', 'srv_addr', 'srv_op_state', 'srv_admin_state'],
@@ -150,6 +158,24 @@ function renderDefaults(layout: ClusterLayout, settings: HaproxySettings): reado
   ]
 }
 
+function renderPrimary(layout: ClusterLayout): readonly string[] {
+  const timing = checkTimingOf(layout.plan)
+  return [
+    '',
+    `backend ${primaryProxy}`,
+    `  id ${String(proxyId.primary)}`,
+    '  option httpchk OPTIONS /primary',
+    '  http-check expect status 200',
+    renderDefaultServer(timing.writeCheckMs, timing.writeFall),
+    ...dataNodesOf(layout).map((node, index) => renderCheckedServer(node, index, null)),
+  ]
+}
+
+/**
+ * A connection that finds no primary, or one that is just dying, is held: HAProxy queues only for servers
+ * that are up, and evaluates `tcp-request` anew only when the client sends something, so it is made to try
+ * again and again instead, at a server that refuses while there is no other.
+ */
 function renderWrite(
   layout: ClusterLayout,
   port: number,
@@ -163,12 +189,21 @@ function renderWrite(
     `  bind ${bindAddress(settings.bindHost, port, hasIpv6(layout))}`,
     `  maxconn ${String(settings.connectionsMax)}`,
     ...(settings.stateFile === null ? renderOnlyOne() : []),
-    '  option httpchk OPTIONS /primary',
-    '  http-check expect status 200',
-    renderDefaultServer(timing.writeCheckMs, timing.writeFall),
-    ...dataNodesOf(layout).map((node, index) =>
-      renderCheckedServer(node, index, settings.serverConnections.writeMax),
+    `  # A client that connects during a failover waits, ${String(timing.holdMs)} ms at most: a try every`,
+    '  # "timeout connect", each at the server that is up then; the last one refuses at once.',
+    `  timeout connect ${String(timing.holdTryMs)}ms`,
+    `  retries ${String(Math.ceil(timing.holdMs / timing.holdTryMs))}`,
+    '  option redispatch 1',
+    '  # Who has gone meanwhile is not led to the new primary.',
+    '  option abortonclose',
+    '  default-server on-marked-down shutdown-sessions init-addr last,libc,none',
+    ...dataNodesOf(layout).map(
+      (node, index) =>
+        `  server ${node.name} ${addressOf(node)} id ${String(index + 1)}` +
+        ` maxconn ${String(settings.serverConnections.writeMax)}` +
+        ` track ${primaryProxy}/${node.name}`,
     ),
+    `  server ${holdServer} ${refusingAddress} id ${String(dataNodesOf(layout).length + 1)} backup`,
   ]
 }
 
@@ -179,7 +214,7 @@ function renderWrite(
 function renderOnlyOne(): readonly string[] {
   return [
     '  # While more than one server seems to take writes, it is not known which one does.',
-    `  tcp-request connection reject if { nbsrv(${writeProxy}) gt 1 }`,
+    `  tcp-request connection reject if { nbsrv(${primaryProxy}) gt 1 }`,
   ]
 }
 
@@ -208,7 +243,7 @@ function renderRead(
       (node, index) =>
         `  server ${node.name}-primary ${addressOf(node)} id ${String(nodes.length + index + 1)}` +
         ` maxconn ${String(settings.serverConnections.fallbackMax)}` +
-        ` track ${writeProxy}/${node.name} backup`,
+        ` track ${primaryProxy}/${node.name} backup`,
     ),
   ]
 }
@@ -225,10 +260,15 @@ function renderDefaultServer(checkMs: number, fall: number): string {
   )
 }
 
-function renderCheckedServer(node: NodeLayout, index: number, connectionsMax: number): string {
+/** @param connectionsMax null: no connections are made to this one */
+function renderCheckedServer(
+  node: NodeLayout,
+  index: number,
+  connectionsMax: number | null,
+): string {
   const check = `check port ${String(node.apiPort)}`
-  const limit = `maxconn ${String(connectionsMax)}`
-  return `  server ${node.name} ${addressOf(node)} id ${String(index + 1)} ${limit} ${check}`
+  const limit = connectionsMax === null ? '' : ` maxconn ${String(connectionsMax)}`
+  return `  server ${node.name} ${addressOf(node)} id ${String(index + 1)}${limit} ${check}`
 }
 
 function addressOf(node: NodeLayout): string {

@@ -1,7 +1,7 @@
 // What an open primary keeps doing: its list, its slots, its routing; and the way to a switchover.
 
 import type { ActionOf } from '../../core/action.ts'
-import { dataNodesOf } from '../../core/cluster-layout.ts'
+import { balancersOf, dataNodesOf } from '../../core/cluster-layout.ts'
 import { switchoverOf } from '../../core/switchover.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Decision } from '../../core/decision.ts'
@@ -16,6 +16,8 @@ const slotsPeriodMs = 5000
 const checkpointMsMax = 60_000
 const moveLeaderPeriodMs = 10_000
 const moveLeaderMsMax = 1000
+/** Between two looks whether every balancer has closed this primary. */
+const holdPauseMs = 5
 
 /** @returns true while something is under way that should be looked at again soon */
 export async function keepServing(node: Node, listChange: ListChange): Promise<boolean> {
@@ -133,13 +135,33 @@ export function checkpoint(node: Node, action: ActionOf<'checkpoint'>): void {
     )
 }
 
-/** Routes nobody here any more and lets nobody new in. */
+/**
+ * Routes nobody here any more, and lets nobody new in: in this order, so that who connects meanwhile waits at
+ * a balancer for the next primary instead of being refused here.
+ */
 export async function closeGate(node: Node): Promise<void> {
   const { memory } = node
+  const wasOpen = memory.isOpen
   memory.isOpen = false
   memory.stage = { state: 'stopping', detail: null }
   node.reportWaker.notify()
+  if (wasOpen) await untilBalancersHold(node)
   const { config } = memory
   if (config === null) return
   await node.lock.run(() => configure(node, { ...config, gate: 'closed' }))
+}
+
+/**
+ * Waits until no balancer reports that it leads writes here. One whose agent is dead says so for ever and
+ * is not waited for longer than two reports need, ours and its answer.
+ */
+async function untilBalancersHold({ layout, self, mirror, ports }: Node): Promise<void> {
+  const endsAtMs = ports.clock.monotonicMs() + layout.plan.storeAttemptMs * 2
+  const isLedHere = (): boolean =>
+    balancersOf(layout).some(
+      ({ name }) => mirror.view()?.reports.get(name)?.value.balancing?.writesTo === self.name,
+    )
+  while (isLedHere() && ports.clock.monotonicMs() < endsAtMs) {
+    await ports.clock.sleep(holdPauseMs)
+  }
 }

@@ -29,6 +29,8 @@ function bench(vip: Vip | null = null) {
   let onStarted: () => void = () => undefined
   const proxyState: { current: ProxyState } = { current: { kind: 'running', outdated: null } }
   const strays: NodeName[] = []
+  /** In which epoch each node says to let clients in; the holder of a lease that serves does so at once. */
+  const openIn = new Map<NodeName, number | null>()
   const failures: Error[] = []
   const proxy: Proxy = {
     start: () => void calls.push('start'),
@@ -57,6 +59,14 @@ function bench(vip: Vip | null = null) {
     stop: async () => undefined,
     state: () => ({ kind: 'none' }),
   } as unknown as StoreMember
+  const peers = {
+    hello: async (name: NodeName) => {
+      const isServing = lease.state === 'serving' && lease.holder === name
+      const epoch = openIn.has(name) ? openIn.get(name) : isServing ? lease.epoch : null
+      const state = epoch === null ? 'promoting' : 'running'
+      return { report: makeReport({ name, state, epoch: asEpoch(epoch ?? lease.epoch) }) }
+    },
+  } as unknown as Peers
   const random = { hex: () => 'abcd' } as unknown as Random
   const lb = { name: asNodeName('lb-0'), role: 'balancer' }
   const partner = { name: asNodeName('lb-1'), role: 'balancer' }
@@ -68,7 +78,7 @@ function bench(vip: Vip | null = null) {
   } as unknown as ClusterLayout
   const options = { layout, node: asNodeName('lb-0'), version: '0.1.0' }
   const balancer = createBalancer(
-    { clock, random, store, journal, proxy, member, peers: {} as Peers, vip },
+    { clock, random, store, journal, proxy, member, peers, vip },
     options,
   )
   const controller = new AbortController()
@@ -100,6 +110,7 @@ function bench(vip: Vip | null = null) {
     published,
     appended,
     strays,
+    openIn,
     failures,
     proxyState,
     advance,
@@ -162,6 +173,54 @@ describe('balancer: a lease that changes hands', () => {
     await advance(300)
     expect(calls).toEqual(['start', 'route pg-1', 'close pg-0'])
     expect(balancer.status().counters).toMatchObject({ balancer_corrections: 1 })
+    await stop()
+  })
+
+  it('leads clients to the new holder only when that says to let them in', async () => {
+    const { calls, see, advance, openIn, stop } = bench()
+    await see()
+    const pg1 = asNodeName('pg-1')
+    openIn.set(pg1, null)
+    await see({ state: 'preparing', epoch: asEpoch(2), holder: pg1 })
+    await see({ state: 'serving' })
+    await advance(200)
+    expect(calls.at(-1)).not.toBe('route pg-1')
+    openIn.set(pg1, 2)
+    await advance(20)
+    expect(calls.at(-1)).toBe('route pg-1')
+    await stop()
+  })
+
+  it('a check was faster than the store → the sessions that it let in stay', async () => {
+    const { calls, see, advance, strays, openIn, stop } = bench()
+    await see()
+    await see({ epoch: asEpoch(2) })
+    const pg1 = asNodeName('pg-1')
+    openIn.set(pg1, 3)
+    strays.push(pg1)
+    await see({ state: 'released' })
+    strays.push(pg1)
+    await advance(250)
+    expect(calls).toEqual(['start', 'route pg-0'])
+    await see({ state: 'serving', epoch: asEpoch(3), holder: pg1 })
+    expect(calls.at(-1)).toBe('route pg-1')
+    await stop()
+  })
+
+  it('a primary that announces its stop is closed at once, and opened again when it stays', async () => {
+    const { calls, see, published, stop } = bench()
+    await see()
+    await see({ epoch: asEpoch(2) })
+    const pg0 = asNodeName('pg-0')
+    const saying = (state: NodeReport['state'], revision: number) => {
+      const value = makeReport({ name: pg0, state, isPrimary: true, epoch: asEpoch(2) })
+      return new Map([[pg0, { value, revision }]])
+    }
+    await see({}, saying('stopping', 5))
+    expect(calls.at(-1)).toBe('route nobody')
+    expect(published.at(-1)?.balancing?.writesTo).toBeNull()
+    await see({}, saying('running', 6))
+    expect(calls.at(-1)).toBe('route pg-0')
     await stop()
   })
 

@@ -1,6 +1,5 @@
-// The agent of a balancer node. It keeps the proxy running and, when the lease changes hands, makes it
-// switch at once instead of with its next checks. The proxy's own checks stay the truth: when this
-// agent is dead, or does not hear from the store, they alone decide.
+// The agent of a balancer node: joins its parts, runs them, and answers for them. Where writes go is kept
+// in keep-route.ts.
 
 import type { ClusterLayout } from '../../core/cluster-layout.ts'
 import { nodeIn } from '../../core/cluster-layout.ts'
@@ -8,15 +7,13 @@ import { screenView } from '../../core/record-screen.ts'
 import { systemIdOf } from '../../core/store-view.ts'
 import { noControl } from '../../core/control.ts'
 import type { Epoch, NodeName } from '../../core/names.ts'
-import type { WriteRoute } from '../../core/routing.ts'
-import { isSameRoute, writeRouteOf } from '../../core/routing.ts'
-import { messageOf } from '../../lib/errors.ts'
 import type { AgentApi, AgentStatus, LeaseStatus, RequestAnswer } from '../../ports/agent-api.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
 import { Chronicle } from '../chronicle.ts'
 import { StoreMirror } from '../store-mirror.ts'
 import { Waker } from '../waker.ts'
 import { Holding } from './holding.ts'
+import { keepRoute, pauseMsOf } from './keep-route.ts'
 import { keepVip } from './keep-vip.ts'
 import type { BalancerParts, BalancerPorts } from './parts.ts'
 import { keepReporting, reportOf } from './report.ts'
@@ -32,13 +29,7 @@ export interface Balancer extends AgentApi {
   run(signal: AbortSignal): Promise<void>
 }
 
-/** Pause between two looks at the proxy after a switch, when a check may still undo it, and later. */
-const watchfulPauseMs = 250
-const quietPauseMs = 1000
-/** A check that began before a switch has ended after this long. */
-const watchfulForMs = 5000
 const liveMsMax = 5000
-const commandDeadlineMs = 500
 
 /** Joins the parts. Nothing runs before `run`. */
 export function createBalancer(ports: BalancerPorts, options: BalancerOptions): Balancer {
@@ -67,6 +58,7 @@ export function createBalancer(ports: BalancerPorts, options: BalancerOptions): 
       unfitBecause: null,
       switchedAtMs: ports.clock.monotonicMs(),
       firstLeaseRevision: null,
+      openIn: null,
     },
   }
   mirror.onSignificantChange(() => {
@@ -129,7 +121,7 @@ async function run(parts: BalancerParts, signal: AbortSignal): Promise<void> {
   while (!memory.isStopping) {
     memory.loopedAtMs = clock.monotonicMs()
     await keepRoute(parts)
-    await waker.wait(pauseMs(parts))
+    await waker.wait(pauseMsOf(parts))
   }
   background.abort()
   reportWaker.notify()
@@ -162,68 +154,6 @@ function addressTeller(parts: BalancerParts): () => void {
     }
     wasHere = isHere
   }
-}
-
-function pauseMs({ memory, clock, proxy }: BalancerParts): number {
-  const isSettled = memory.applied !== null && proxy.state().kind === 'running'
-  const quietMs = clock.monotonicMs() - memory.switchedAtMs
-  return isSettled && quietMs > watchfulForMs ? quietPauseMs : watchfulPauseMs
-}
-
-/** Tells the proxy a new route, or holds it to the present one. */
-async function keepRoute(parts: BalancerParts): Promise<void> {
-  const { proxy, journal, memory, clock } = parts
-  const route = routeOf(parts)
-  if (proxy.state().kind !== 'running') {
-    memory.writesTo = []
-    return
-  }
-  const startedAtMs = clock.monotonicMs()
-  try {
-    const isNew = memory.applied === null || !isSameRoute(memory.applied, route)
-    // A switch waits for nothing.
-    if (route.kind === 'unknown' || !isNew) {
-      memory.writesTo = await proxy.openForWrites(commandDeadlineMs)
-    }
-    if (route.kind === 'unknown') return
-    const target = route.kind === 'holder' ? route.node : null
-    if (!isNew) {
-      // A check that was under way during the switch may have opened a node again.
-      const strays = memory.writesTo.filter((node) => node !== target)
-      if (strays.length === 0) return
-      await proxy.closeWrites(strays, commandDeadlineMs)
-      memory.writesTo = memory.writesTo.filter((node) => node === target)
-      count(parts, 'balancer_corrections')
-      journal.log('warn', `Closed ${strays.join(', ')} for writes: not the holder of the lease.`)
-      return
-    }
-    await proxy.routeWrites(target, commandDeadlineMs)
-    memory.writesTo = target === null ? [] : [target]
-    memory.applied = route
-    memory.switchedAtMs = clock.monotonicMs()
-    count(parts, 'balancer_switches')
-    const tookMs = Math.round((clock.monotonicMs() - startedAtMs) * 10) / 10
-    const fields = { epoch: route.epoch, tookMs }
-    const words = target === null ? 'Nobody takes writes now.' : `Writes go to ${target}.`
-    journal.log('info', words, fields)
-  } catch (error) {
-    // One that does not answer leads nobody anywhere, as far as we know.
-    memory.writesTo = []
-    count(parts, 'balancer_failures')
-    journal.log('warn', `The proxy could not be switched: ${messageOf(error)}`)
-  }
-}
-
-function routeOf(parts: BalancerParts): WriteRoute {
-  const { mirror, memory, clock } = parts
-  const lease = mirror.view()?.lease ?? null
-  const isOfUnknownAge = lease?.revision === memory.firstLeaseRevision
-  const seenAtMs = isOfUnknownAge ? null : mirror.leaseSeenAtMs()
-  return writeRouteOf(lease?.value ?? null, seenAtMs, clock.monotonicMs())
-}
-
-function count(parts: BalancerParts, name: string): void {
-  parts.counters[name] = (parts.counters[name] ?? 0) + 1
 }
 
 function roleOf(parts: BalancerParts): ReturnType<AgentApi['role']> {

@@ -1,7 +1,7 @@
 // What the agent of a balancer consists of, and what it remembers.
 
 import type { ClusterLayout, NodeLayout } from '../../core/cluster-layout.ts'
-import type { MonotonicMs, NodeName } from '../../core/names.ts'
+import type { Epoch, MonotonicMs, NodeName } from '../../core/names.ts'
 import type { WriteRoute } from '../../core/routing.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterStore } from '../../ports/cluster-store.ts'
@@ -53,5 +53,7 @@ export type BalancerParts = BalancerPorts & {
     switchedAtMs: MonotonicMs
     /** Lease revision that was there when we first looked: its age is unknown. */
     firstLeaseRevision: number | null
+    /** The epoch in which its holder has last said, asked by us, that clients get in; null: in none. */
+    openIn: Epoch | null
   }
 }
