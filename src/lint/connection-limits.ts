@@ -11,7 +11,12 @@ import {
   settingOf,
 } from './parse-haproxy.ts'
 import type { FoundSetting, SettingName } from './parse-settings.ts'
-import { type PostgresProxy, isInUse, postgresProxiesOf } from './postgres-proxy.ts'
+import {
+  type PostgresProxy,
+  isForChecksAlone,
+  isInUse,
+  postgresProxiesOf,
+} from './postgres-proxy.ts'
 import { type Place, parseCount } from './source-text.ts'
 
 /** PostgreSQL's own default. */
@@ -168,7 +173,8 @@ type Way = { readonly proxy: PostgresProxy; readonly server: HaproxyServer }
 function waysToPrimary(deployment: Deployment, file: HaproxyFile): readonly Way[] {
   const proxies = postgresProxiesOf(deployment, file).filter(({ mode }) => mode === 'tcp')
   const writers = new Set(proxies.filter((one) => one.isForWrites).map(({ name }) => name))
-  return proxies.flatMap((proxy) =>
+  const leading = proxies.filter((proxy) => !isForChecksAlone(proxy))
+  return leading.flatMap((proxy) =>
     proxy.servers
       .filter(isInUse)
       .filter(

@@ -20,6 +20,7 @@ export type PostgresProxy = {
   readonly back: HaproxyProxy
   /** Where clients connect: itself for `listen`. */
   readonly fronts: readonly HaproxyProxy[]
+  /** Without those that lead nowhere on purpose. */
   readonly servers: readonly HaproxyServer[]
   readonly isForWrites: boolean
   readonly mode: 'tcp' | 'http'
@@ -38,7 +39,8 @@ export function postgresProxiesOf(
     const names = [back.name, ...fronts.map((front) => front.name)]
     if (!isPostgres(back, fronts, names, mode, nodeNames)) return []
     const isForWrites = !isForReads(back, names)
-    return [{ file, name: back.name, back, fronts, servers: back.servers, isForWrites, mode }]
+    const servers = back.servers.filter((server) => !isPlaceToWait(server))
+    return [{ file, name: back.name, back, fronts, servers, isForWrites, mode }]
   })
 }
 
@@ -152,6 +154,21 @@ export function isChecked(server: HaproxyServer): boolean {
     hasFlag(server, 'check') ||
     hasFlag(server, 'agent-check') ||
     serverOption(server, 'track') !== null
+  )
+}
+
+/** One that refuses every connection, so that clients are held until another server is up. */
+function isPlaceToWait(server: HaproxyServer): boolean {
+  return server.host === '127.0.0.1' && server.port === 1 && hasFlag(server, 'backup')
+}
+
+/** Whether no client gets there: others follow the state of its servers. */
+export function isForChecksAlone({ file, name, fronts }: PostgresProxy): boolean {
+  return (
+    fronts.length === 0 &&
+    file.proxies.some(({ servers }) =>
+      servers.some((server) => serverOption(server, 'track')?.startsWith(`${name}/`) === true),
+    )
   )
 }
 
