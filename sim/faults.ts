@@ -236,12 +236,16 @@ export const faults: readonly Fault[] = [
   {
     name: 'half-done-calls',
     weight: 2,
-    begin: ({ dataVictim }) => {
-      dataVictim.directory.breaksCalls = true
+    begin: ({ random, dataVictim }) => {
+      // Another one may lie there when it ends.
+      const { directory } = dataVictim
+      directory.breaksCalls = true
+      dataVictim.halfDone.rate = random.pick([0, 0.03, 0.2])
       return {
-        what: `calls to PostgreSQL of ${dataVictim.name} end half-way`,
+        what: `calls to PostgreSQL, guard and disk of ${dataVictim.name} end half-way`,
         end: () => {
-          dataVictim.directory.breaksCalls = false
+          directory.breaksCalls = false
+          dataVictim.halfDone.rate = 0
         },
       }
     },

@@ -6,8 +6,10 @@ import type { NodeLayout } from '../src/core/cluster-layout.ts'
 import { asEpoch } from '../src/core/names.ts'
 import { fenceAllowanceMs } from '../src/core/timing-plan.ts'
 import { messageOf } from '../src/lib/errors.ts'
+import type { Guard } from '../src/ports/guard.ts'
 import { SimClock, type NodeClock } from './clock.ts'
 import { SimGuard, SimGuardProcess } from './guard.ts'
+import { HalfDoneCalls, withHalfDone } from './half-done.ts'
 import { SimJournal } from './journal.ts'
 import { LocalStateFile, SimLocalState } from './local-state.ts'
 import type { Place } from './network.ts'
@@ -39,6 +41,8 @@ export class SimNode {
   /** What lies in the node's folder. Another takes its place only while nothing runs from it. */
   file: LocalStateFile
   directory: SimDataDirectory
+  /** Of its guard and its state file; those of PostgreSQL are broken by its directory. */
+  readonly halfDone: HalfDoneCalls
   isMachineUp = true
   /** Its agent is of a version that did not look whose incarnation it runs under. */
   isOldVersion = false
@@ -66,6 +70,7 @@ export class SimNode {
     this.voter = world.storeModel.voters.find((voter) => voter.place === place) ?? null
     this.file = new LocalStateFile(layout.name)
     this.directory = new SimDataDirectory(layout.name)
+    this.halfDone = new HalfDoneCalls(random.split('half-done calls'))
   }
 
   get name(): NodeLayout['name'] {
@@ -184,13 +189,17 @@ export class SimNode {
       journal: new SimJournal((line) => world.noteJournal(this, line), {
         isVerbose: world.transcript.isKept,
       }),
-      localState: new SimLocalState({
-        file: this.file,
-        process,
-        random: random.split('disk'),
-        fsync: physics.fsync,
-        emit: (event) => world.emit(event),
-      }),
+      localState: withHalfDone(
+        new SimLocalState({
+          file: this.file,
+          process,
+          random: random.split('disk'),
+          fsync: physics.fsync,
+          emit: (event) => world.emit(event),
+        }),
+        ['save'],
+        this.halfDone,
+      ),
       member: new SimStoreMember(storeModel, this.voter),
       data: this.layout.role === 'data' ? this.dataPorts(process, random) : null,
     }
@@ -207,9 +216,13 @@ export class SimNode {
       guard: () => this.guard,
       launch: (guard, as) => this.#launchServer(guard, as),
       trueMs: (durationMs) => this.clock.trueMs(durationMs),
+      halfDone: this.halfDone,
     })
     const guard = new SimGuard(this, process, random.split('guard'), () => this.draw('spawnGuard'))
-    return { postgres, guard }
+    return {
+      postgres,
+      guard: withHalfDone<Guard>(guard, ['ensure', 'arm', 'disarm'], this.halfDone),
+    }
   }
 
   peerTarget(): {

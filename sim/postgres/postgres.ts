@@ -13,6 +13,7 @@ import type {
 import { renderSyncSetting } from '../../src/core/sync-list.ts'
 import { PostgresError, type CopyProgress, type Postgres } from '../../src/ports/postgres.ts'
 import type { SimGuardProcess } from '../guard.ts'
+import { HalfDoneError, type HalfDoneCalls } from '../half-done.ts'
 import type { SimRandom } from '../random.ts'
 import type { SimProcess } from '../simulator.ts'
 import { copyDirectory, rewindDirectory } from './copying.ts'
@@ -31,6 +32,7 @@ export type PostgresOptions = {
   /** Starts a server process under the guard. */
   readonly launch: (guard: SimGuardProcess, as: 'primary' | 'standby') => SimServer
   readonly trueMs: (durationMs: number) => number
+  readonly halfDone: HalfDoneCalls
 }
 
 const unreadablePollMs = 100
@@ -142,12 +144,20 @@ export class SimPostgres implements Postgres {
 
   async configure(config: ServerConfig): Promise<void> {
     await this.#pause()
-    const { directory, random } = this.#options
+    const { directory, random, halfDone } = this.#options
+    const how = halfDone.decide?.('configure', config) ?? null
+    if (how === 'nothing done') throw new HalfDoneError('configure: no answer')
     const brokenAt = directory.breaksCalls ? random.pick(configureBreaks) : null
     if (brokenAt === 'nothing') throw new PostgresError('failed', 'the disk refuses')
     if (!isSameConfig(directory.config, config)) {
       directory.config = config
       this.#mustReload = true
+    }
+    if (how === 'still to come') {
+      // The files are written, and the postmaster is told when nobody expects it any more.
+      const server = this.#server
+      server?.process.schedule(halfDone.drawDelayMs(), () => server.reload())
+      throw new HalfDoneError('configure: no answer')
     }
     if (brokenAt === 'files') throw new PostgresError('timeout', 'the guard does not answer')
     if (this.#mustReload) this.#server?.reload()

@@ -31,6 +31,40 @@ export const lostCommitScenarios: readonly Scenario[] = [
   },
   {
     ...threeNodes,
+    name: 'a receiver that was asked for without an answer',
+    about:
+      '[m2] A standby was told to follow and nobody knows whether it does; it begins after its answer.',
+    physics: { quit: { typicalMs: 180, worstMs: 240 } },
+    // It proves, and leaves the candidacy to the other one.
+    noFailover: [2],
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.down(c)
+      await stage.until('it has ended', () => c.server === null)
+      const heal = stage.cut([a], [b, c], ['replication'])
+      c.halfDone.delayMs = 4000
+      c.halfDone.decide = (call, argument) => {
+        if (call !== 'configure') return null
+        const { upstream } = argument as { readonly upstream: unknown }
+        if (upstream === null) return null
+        return (c.file.record.promise ?? 0) > 2 ? 'nothing done' : 'still to come'
+      }
+      stage.up(c)
+      await stage.until('it was told to follow', () => {
+        return c.server?.role === 'standby' && c.directory.config?.upstream !== null
+      })
+      stage.commit(a)
+      await stage.wait(30)
+      stage.say('the primary stands still with a commit that waits')
+      a.freeze()
+      heal()
+      await stage.opened(b)
+      await stage.until('what was still to come has come', () => c.server?.receiver !== null, 6000)
+      a.thaw()
+    },
+  },
+  {
+    ...threeNodes,
     name: 'too few members',
     about: '[m6] One member of two proves nothing about commits that the other one acknowledged.',
     tell: async (stage) => {

@@ -110,11 +110,11 @@ export class ListChange {
     const kept = protections['keep-all-lists'] ? lists : [value.target, wanted]
     // Before the write: one with an unknown outcome may still happen.
     this.#node.memory.isListFresh = false
+    this.#progress = null
     const outcome = await leaseHold.write({
       sync: { expected: record.revision, value: { ...value, lists: kept, target: wanted } },
     })
     if (outcome === 'done') {
-      this.#progress = null
       this.#node.chronicle.say({
         kind: 'list-changing',
         epoch: leaseHold.tenure()?.epoch ?? null,
@@ -172,6 +172,9 @@ export class ListChange {
   async #reload(list: SyncList, facts: Facts): Promise<boolean> {
     const { protections, memory } = this.#node
     if (facts.server.kind !== 'primary') return false
+    // Whatever was proved, was proved of another setting than the one that may come now.
+    this.#progress = null
+    memory.isListFresh = false
     // What SHOW says in our session is not what the checkpointer uses: while the record holds the empty
     // list, some process may use it.
     const lists = facts.store?.sync?.value.lists ?? []

@@ -28,6 +28,8 @@ export type Memory = {
    * not written it yet or an attempt has an unknown outcome.
    */
   config: ServerConfig | null
+  /** This agent has tried to set something: what a former one set is not there any more, or only in part. */
+  isConfigOfOurs: boolean
   /** The postmaster has read a closed gate, and the sessions from before were ended. */
   isShut: boolean
   /** Clients may be routed here (with the lease and the server's role besides). */
@@ -90,6 +92,7 @@ export function emptyMemory(clock: Clock): Memory {
     guardSilentSinceMs: null,
     lastWalsenders: [],
     config: null,
+    isConfigOfOurs: false,
     isShut: false,
     isOpen: false,
     election: null,

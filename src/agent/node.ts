@@ -226,6 +226,8 @@ export async function configure(node: Node, config: ServerConfig): Promise<void>
   const { memory } = node
   if (config.gate === 'open') memory.isShut = false
   memory.config = null
+  memory.isConfigOfOurs = true
+  memory.following = null
   await dataOf(node).postgres.configure(config)
   memory.config = config
 }

@@ -62,7 +62,7 @@ function noteStreaming(node: Node, isStreaming: boolean): void {
   }
   // Adopted, see below: what the former agent did last may be to detach, and a receiver that waits for the
   // disk ends late.
-  if (memory.config === null && server.kind === 'standby' && !server.isReceiving) {
+  if (!memory.isConfigOfOurs && server.kind === 'standby' && !server.isReceiving) {
     memory.following = null
     return
   }
@@ -82,7 +82,7 @@ function adoptFollowing(node: Node): void {
   const { server } = memory
   const lease = mirror.view()?.lease?.value
   if (server.kind !== 'standby' || server.receivingFrom === null || lease === undefined) return
-  if (memory.config !== null || ports.localState.get().promise !== lease.epoch) return
+  if (memory.isConfigOfOurs || ports.localState.get().promise !== lease.epoch) return
   const holder = layout.nodes.find((candidate) => candidate.name === lease.holder)
   const { host, port } = server.receivingFrom
   if (holder?.host === host && holder.postgresPort === port) {

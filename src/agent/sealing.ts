@@ -135,9 +135,9 @@ async function dropUpstream(node: Node): Promise<boolean> {
   await configure(node, {
     upstream: null,
     sync: { kind: 'nobody' },
-    gate: memory.config?.gate ?? 'open',
+    // Unknown is not open: a former primary may hold commits that nobody was to see yet.
+    gate: memory.config?.gate ?? 'closed',
   })
-  memory.following = null
   return true
 }
 

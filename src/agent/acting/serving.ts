@@ -140,15 +140,18 @@ export function checkpoint(node: Node, action: ActionOf<'checkpoint'>): void {
  * a balancer for the next primary instead of being refused here.
  */
 export async function closeGate(node: Node): Promise<void> {
-  const { memory } = node
+  const { memory, mirror } = node
   const wasOpen = memory.isOpen
   memory.isOpen = false
   memory.stage = { state: 'stopping', detail: null }
   node.reportWaker.notify()
   if (wasOpen) await untilBalancersHold(node)
-  const { config } = memory
-  if (config === null) return
-  await node.lock.run(() => configure(node, { ...config, gate: 'closed' }))
+  await node.lock.run(async () => {
+    // Not what an attempt with an unknown outcome may have left there: the record's list is always right.
+    const record = mirror.view()?.sync?.value
+    const sync = memory.config?.sync ?? (record && { kind: 'list', list: record.target })
+    if (sync !== undefined) await configure(node, { upstream: null, sync, gate: 'closed' })
+  })
 }
 
 /**

@@ -39,8 +39,6 @@ export async function follow(
   await node.lock.run(async () => {
     if (!mayFollow(node, primary)) return
     await promiseTo(node, primary)
-    // Before the attempt: one with an unknown outcome follows nobody that is known here.
-    memory.following = null
     await configure(node, {
       upstream: upstreamTo(node, primary.node),
       sync: { kind: 'nobody' },
@@ -68,9 +66,8 @@ export async function detach(node: Node): Promise<void> {
     await configure(node, {
       upstream: null,
       sync: { kind: 'nobody' },
-      gate: memory.config?.gate ?? 'open',
+      gate: memory.config?.gate ?? 'closed',
     })
-    memory.following = null
   })
 }
 

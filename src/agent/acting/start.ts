@@ -96,7 +96,6 @@ export function startStandby(node: Node): void {
         await ports.localState.save({ primaryEpoch: null })
         // What a former primary wrote last was perhaps never acknowledged: no clients before it follows.
         await configure(node, { upstream: null, sync: { kind: 'nobody' }, gate: 'closed' })
-        memory.following = null
       })
       await startServer(node, 'standby')
     },
@@ -129,7 +128,6 @@ export function startPrimary(
             ? memory.config.sync.list
             : emptyList
         await configure(node, { upstream: null, sync: { kind: 'list', list }, gate: 'closed' })
-        memory.following = null
         return leaseHold.arm()
       })
       if (!isReady) return
