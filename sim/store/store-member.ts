@@ -34,4 +34,17 @@ export class SimStoreMember implements StoreMember {
   async stop(): Promise<void> {
     if (this.#voter?.state === 'up') this.#model.setVoter(this.#voter, 'down')
   }
+
+  /** Recovery of a lost store is an act of a person on real disks: no fault here loses all copies. */
+  async ownCopy(): Promise<null> {
+    return null
+  }
+
+  async giveUpCopy(): Promise<void> {
+    throw new Error('a simulated store is never lost')
+  }
+
+  async foundAnew(): Promise<void> {
+    throw new Error('a simulated store is never lost')
+  }
 }

@@ -23,6 +23,7 @@ import { keepRenewing } from './renewal.ts'
 import { keepReporting, reportOf, roleOf, statusOf } from './report.ts'
 import * as requests from './requests.ts'
 import { confirm, promiseEpoch, seal } from './sealing.ts'
+import { foundStore, storeEvidence, yieldToRecovery } from './store-recovery.ts'
 
 export type { AgentOptions, AgentPorts } from './node.ts'
 
@@ -89,6 +90,9 @@ export function createAgent(ports: AgentPorts, options: AgentOptions): Agent {
     requestPause: (reason) => requests.requestPause(node, reason),
     requestResume: () => requests.requestResume(node),
     events: (countMax) => events(node, countMax),
+    storeEvidence: () => storeEvidence(node),
+    yieldToRecovery: (isFounder) => yieldToRecovery(node, isFounder),
+    foundStore: (records) => foundStore(node, records),
   }
 }
 
@@ -127,9 +131,7 @@ async function run(
       node.waker.notify()
     })
   }
-  ports.store.watch((view) => {
-    mirror.accept(view)
-  }, background.signal)
+  node.storeWatch.begin()
   const { clock, peers } = ports
   const renewal = keepRenewing(
     { clock, peers, leaseHold, mirror },
@@ -148,6 +150,7 @@ async function run(
     await Promise.race([loop, renewal.then(() => loop), reporting.then(() => loop)])
   } finally {
     background.abort()
+    node.storeWatch.end()
     node.reportWaker.notify()
   }
   await Promise.all([renewal, reporting])

@@ -28,6 +28,7 @@ import { screenView } from '../core/record-screen.ts'
 import type { UnusableRecord } from '../core/store-view.ts'
 import type { SyncRecord } from '../core/sync-list.ts'
 import { StoreMirror } from './store-mirror.ts'
+import { StoreWatch } from './store-watch.ts'
 import { Waker } from './waker.ts'
 
 export type AgentPorts = {
@@ -67,6 +68,7 @@ export type Node = {
   /** Wakes the loop that publishes reports and events. */
   readonly reportWaker: Waker
   readonly operation: OperationSlot
+  readonly storeWatch: StoreWatch
 }
 
 export function createNode(ports: AgentPorts, options: AgentOptions): Node {
@@ -97,6 +99,7 @@ export function createNode(ports: AgentPorts, options: AgentOptions): Node {
     lock: new Serial(),
     waker,
     reportWaker: new Waker(clock),
+    storeWatch: new StoreWatch(store, mirror),
     operation: new OperationSlot(clock, () => {
       waker.notify()
     }),

@@ -84,7 +84,9 @@ export class StoreMirror {
   accept(found: StoreView): void {
     this.#answeredAtMs = this.#clock.monotonicMs()
     const before = this.#view
-    if (before !== null && found.revision < before.revision) return
+    if (before !== null && found.revision < before.revision && !isOfNextStore(before, found)) {
+      return
+    }
     const view = this.#screen(found)
     if (before === null || revisionOf(before, 'lease') !== revisionOf(view, 'lease')) {
       this.#leaseSeenAtMs = this.#clock.monotonicMs()
@@ -130,6 +132,14 @@ export class StoreMirror {
       ),
     })
   }
+}
+
+/**
+ * In one store epochs grow with revisions. A higher epoch at a lower revision is a store that was begun
+ * anew after this one was lost: it begins above every epoch that anybody knew.
+ */
+function isOfNextStore(before: StoreView, view: StoreView): boolean {
+  return (view.lease?.value.epoch ?? 0) > (before.lease?.value.epoch ?? 0)
 }
 
 function isSignificant(before: StoreView, after: StoreView): boolean {

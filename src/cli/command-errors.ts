@@ -31,6 +31,19 @@ export const commandErrors: readonly ErrorHelp[] = [
     remedies: ['Run the command again.'],
   },
   {
+    code: 'PGHERD_STORE_NOT_RECOVERABLE',
+    reason: 'refused',
+    meaning:
+      'The store cannot begin anew safely: it is not lost, a node that may hold more does not answer, or ' +
+      'what the nodes remember contradicts itself.',
+    remedies: [
+      'Start the nodes that are named, then run `pgherd store recover` again.',
+      'A node that is gone for good is given up by name: `--accept-loss-of NODE`; it must never start again ' +
+        'on its old disk.',
+      'When two nodes contradict each other, look at `pgherd events` and at both databases first.',
+    ],
+  },
+  {
     code: 'PGHERD_NODE_UNKNOWN',
     reason: 'usage',
     meaning: 'The cluster has no node of that name.',

@@ -24,6 +24,7 @@ import { renderCommand } from './commands/render.ts'
 import { secretsCommand } from './commands/secrets.ts'
 import { explainCommand, specCommand } from './commands/spec.ts'
 import { statusCommand } from './commands/status.ts'
+import { storeRecoverCommand } from './commands/store-recover.ts'
 import { switchoverCommand } from './commands/switchover.ts'
 import { topologyCommand } from './commands/topology.ts'
 import { upCommand } from './commands/up.ts'
@@ -46,6 +47,7 @@ export const commandTable: readonly Command[] = [
   urlCommand,
   psqlCommand,
   switchoverCommand,
+  storeRecoverCommand,
   pauseCommand,
   resumeCommand,
   nodeStopCommand,

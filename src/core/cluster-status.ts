@@ -24,7 +24,10 @@ export type AgentView = {
   readonly control: ControlRecord
   /** Older agents do not say. */
   readonly unusable?: readonly UnusableRecord[]
-  readonly storeMember: { readonly kind: 'none' | 'starting' | 'running' | 'failed' }
+  readonly storeMember: {
+    readonly kind: 'none' | 'starting' | 'running' | 'failed'
+    readonly isEmpty?: boolean
+  }
   readonly walsenders: readonly {
     readonly applicationName: string
     readonly state: string

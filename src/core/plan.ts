@@ -36,7 +36,8 @@ const planners: Readonly<Record<DecisionKind, (facts: Facts) => readonly Action[
   'report-lost-store': () => [
     {
       kind: 'fail',
-      detail: 'there is data here, but the store has no record of this cluster',
+      detail:
+        'there is data here, but the store has no record of this cluster; pgherd store recover brings it back',
     },
   ],
   'report-lost-record': () => [

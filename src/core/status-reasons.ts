@@ -249,6 +249,19 @@ function storeReasons(facts: ReasonFacts): StatusReason[] {
     .map(([name]) => name)
   if (cutOff.length === 0) return []
   const voters = store.voters.map((voter) => voter.name).join(', ')
+  const lost = votersWithoutCopy(facts)
+  if (!store.isReachable && store.voters.length - lost.length <= store.voters.length / 2) {
+    return [
+      {
+        code: 'store-unreachable',
+        node: null,
+        message:
+          `the store is lost: ${lost.join(' and ')} hold${lost.length === 1 ? 's' : ''} no copy of it ` +
+          'any more, so no majority can come back',
+        next: recoverCommand,
+      },
+    ]
+  }
   // Voters that are down are where to look first.
   const missing = store.voters
     .filter((voter) => observations.get(voter.name)?.kind !== 'answered')
@@ -263,6 +276,21 @@ function storeReasons(facts: ReasonFacts): StatusReason[] {
       next: lookAt(facts, missing.length > 0 ? missing : cutOff),
     },
   ]
+}
+
+/** Voters that answer and have nothing of the store on their disks. */
+function votersWithoutCopy({ store, observations }: ReasonFacts): readonly NodeName[] {
+  // Before the first start there is nothing that could be lost.
+  const hasData = [...observations.values()].some(
+    (one) => one.kind === 'answered' && one.view.report.systemId !== null,
+  )
+  if (!hasData) return []
+  return store.voters
+    .map((voter) => voter.name)
+    .filter((name) => {
+      const one = observations.get(name)
+      return one?.kind === 'answered' && one.view.storeMember.isEmpty === true
+    })
 }
 
 /** Said after the nodes that are missing, for they are the cause. */
@@ -459,6 +487,9 @@ function unexplainedSilence(
   }
 }
 
+/** What brings a lost store back. */
+const recoverCommand = 'pgherd store recover'
+
 /** States in which a node does what it is there for. */
 const settledStates: ReadonlySet<NodeStatus['state']> = new Set(['running', 'streaming'])
 
@@ -466,7 +497,9 @@ function answeringNode(node: NodeStatus): StatusReason | null {
   const { name } = node
   const detail = node.detail === null ? '' : `: ${node.detail}`
   if (node.state === 'failed') {
-    const next = `pgherd events --node ${name}`
+    // Data without a record of it (R302, R310): the store was lost, and that is what is to be mended.
+    const isStoreLost = node.detail?.includes(recoverCommand) === true
+    const next = isStoreLost ? recoverCommand : `pgherd events --node ${name}`
     return { code: 'node-failed', node: name, message: `${name} has failed${detail}`, next }
   }
   if (node.isContradiction || node.role === 'primary') return null

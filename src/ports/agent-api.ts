@@ -6,6 +6,7 @@ import type { JournalEvent } from '../core/journal-event.ts'
 import type { LeaseState } from '../core/lease.ts'
 import type { Epoch, NodeName, SystemId } from '../core/names.ts'
 import type { NodeReport } from '../core/node-report.ts'
+import type { FirstRecords, StoreEvidence } from '../core/store-recovery.ts'
 import type { UnusableRecord } from '../core/store-view.ts'
 import type { SyncRecord } from '../core/sync-list.ts'
 import type { PeerService } from './peers.ts'
@@ -89,6 +90,15 @@ export interface AgentApi extends PeerService {
   requestResume(): Promise<RequestAnswer>
   /** Newest events of the cluster, from the store; from this node only when the store does not answer. */
   events(countMax: number): Promise<readonly JournalEvent[]>
+  /** What this node knows, for an operator whose store is lost. */
+  storeEvidence(): Promise<StoreEvidence>
+  /**
+   * The store is given up: no primary runs here when it returns (or the evidence says so), and this voter's
+   * copy is put aside unless it is the one on which the new store begins.
+   */
+  yieldToRecovery(isFounder: boolean): Promise<StoreEvidence>
+  /** Begins the new store on this voter. @throws Error when it cannot */
+  foundStore(records: FirstRecords): Promise<void>
   /** Where this agent sees the lease holder now; the balancer's agent follows it. */
   onChange(listener: () => void): void
 }

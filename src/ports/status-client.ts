@@ -3,6 +3,7 @@
 
 import type { JournalEvent } from '../core/journal-event.ts'
 import type { NodeName } from '../core/names.ts'
+import type { FirstRecords, StoreEvidence } from '../core/store-recovery.ts'
 import type { AgentStatus, RequestAnswer } from './agent-api.ts'
 
 /** Where an agent listens. A NodeLayout is one. */
@@ -49,4 +50,14 @@ export interface StatusClient {
   requestPause(agent: AgentAddress, reason: string, deadlineMs: number): Promise<RequestAnswer>
   /** @throws AgentSilentError */
   requestResume(agent: AgentAddress, deadlineMs: number): Promise<RequestAnswer>
+  /** @throws AgentSilentError */
+  storeEvidence(agent: AgentAddress, deadlineMs: number): Promise<StoreEvidence>
+  /** @throws AgentSilentError */
+  yieldToRecovery(
+    agent: AgentAddress,
+    isFounder: boolean,
+    deadlineMs: number,
+  ): Promise<StoreEvidence>
+  /** @throws AgentSilentError */
+  foundStore(agent: AgentAddress, records: FirstRecords, deadlineMs: number): Promise<RequestAnswer>
 }

@@ -16,6 +16,7 @@ import {
   type WallClockMs,
 } from '../../src/core/names.ts'
 import type { NodeReport } from '../../src/core/node-report.ts'
+import type { StoreEvidence } from '../../src/core/store-recovery.ts'
 import { type SyncRecord, makeList } from '../../src/core/sync-list.ts'
 import { parseSpec } from '../../src/config/load.ts'
 import type { AgentStatus, RequestAnswer } from '../../src/ports/agent-api.ts'
@@ -25,7 +26,7 @@ import {
   type StatusClient,
 } from '../../src/ports/status-client.ts'
 import type { Lab, NodeProcesses, Runtime, RuntimeCluster } from '../../src/runtimes/runtime.ts'
-import { makeAgentStatus, makeReport } from './agent-double.ts'
+import { makeAgentStatus, makeEvidence, makeReport } from './agent-double.ts'
 
 export const testLayout: ClusterLayout = parseSpec('', 'test').layout
 const systemId = '7412345678901234567' as SystemId
@@ -179,6 +180,16 @@ export function makeClient(script: ClientScript = {}): StatusClient {
     script.requests?.push(`${nameAt(apiPort)} ${name}`)
     return script.answer ?? { kind: 'accepted', id: 'request-1', message: 'It will be done.' }
   }
+  const evidenceOf = (apiPort: number): StoreEvidence => {
+    const { report } = changeAt(apiPort)
+    const isData = report.role === 'data'
+    return makeEvidence({
+      node: report.name,
+      incarnation: report.incarnation,
+      primaryEpoch: report.isPrimary ? report.epoch : null,
+      ...(isData ? {} : { directory: null, position: null, timelines: [], systemId: null }),
+    })
+  }
   return {
     status: async (agent) => changeAt(agent.apiPort),
     events: async (agent) => {
@@ -190,6 +201,10 @@ export function makeClient(script: ClientScript = {}): StatusClient {
     requestCancelSwitchover: (agent) => request(agent.apiPort, 'cancel'),
     requestPause: (agent, reason) => request(agent.apiPort, `pause ${reason}`),
     requestResume: (agent) => request(agent.apiPort, 'resume'),
+    storeEvidence: async (agent) => evidenceOf(agent.apiPort),
+    yieldToRecovery: async (agent) => evidenceOf(agent.apiPort),
+    foundStore: (agent, records) =>
+      request(agent.apiPort, `found epoch ${String(records.lease.epoch)}`),
   }
 }
 

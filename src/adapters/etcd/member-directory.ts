@@ -6,7 +6,12 @@ import { rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import * as z from 'zod'
 import type { FileOwner } from '../../host/files.ts'
-import { ensureDirectory, readFileIfPresent, writeFileAtomic } from '../../host/files.ts'
+import {
+  ensureDirectory,
+  readFileIfPresent,
+  syncDirectory,
+  writeFileAtomic,
+} from '../../host/files.ts'
 import { isProcessAlive, readCommandLine, signalProcess } from '../../host/process-table.ts'
 import { rest } from './rest.ts'
 
@@ -30,6 +35,10 @@ export type MemberDirectory = {
   readonly endLeftovers: () => Promise<void>
   /** Puts etcd's directory aside, in place of what was put aside before. */
   readonly setAside: () => Promise<string>
+  /** Where a store is made that takes the place of this one; empty when it returns. */
+  readonly makeNursery: () => Promise<string>
+  /** Puts what lies there aside and what was made in the nursery into its place, on disk. */
+  readonly adoptNursery: () => Promise<void>
   /** Throws away what a start without a write-ahead log left. Only while isFresh. */
   readonly discardFragments: () => Promise<void>
 }
@@ -40,6 +49,7 @@ export function createMemberDirectory(directory: string, owner: FileOwner | null
   const logDirectory = path.join(dataDirectory, 'member', 'wal')
   const marker = path.join(directory, 'ever-run.json')
   const aside = path.join(directory, 'etcd.set-aside')
+  const nursery = path.join(directory, 'etcd.new')
 
   const isFresh = (): boolean =>
     !existsSync(logDirectory) || !readdirSync(logDirectory).some((name) => name.endsWith('.wal'))
@@ -79,6 +89,17 @@ export function createMemberDirectory(directory: string, owner: FileOwner | null
       await rename(dataDirectory, aside)
       await ensureDirectory(dataDirectory, 0o700, owner)
       return aside
+    },
+    makeNursery: async () => {
+      await rm(nursery, { recursive: true, force: true })
+      await ensureDirectory(nursery, 0o700, owner)
+      return nursery
+    },
+    adoptNursery: async () => {
+      await rm(aside, { recursive: true, force: true })
+      await rename(dataDirectory, aside)
+      await rename(nursery, dataDirectory)
+      await syncDirectory(directory)
     },
     discardFragments: async () => {
       if (isFresh()) await rm(path.join(dataDirectory, 'member'), { recursive: true, force: true })

@@ -9,7 +9,8 @@ import type { NodeName } from '../../core/names.ts'
 import type { FileOwner } from '../../host/files.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Journal } from '../../ports/journal.ts'
-import type { StoreMember, StoreMemberState } from '../../ports/store-member.ts'
+import type { FirstRecords, SeenRecords } from '../../core/store-recovery.ts'
+import type { StoreCopy, StoreMember, StoreMemberState } from '../../ports/store-member.ts'
 import type { VoterAnswer } from './first-start.ts'
 import { findStore, prepareStart } from './member-admission.ts'
 import type { MemberCalls } from './member-calls.ts'
@@ -18,6 +19,7 @@ import type { MemberDirectory } from './member-directory.ts'
 import { createMemberDirectory } from './member-directory.ts'
 import type { VoterAddress } from './member-flags.ts'
 import { isAddress, renderFlags, voterAddresses } from './member-flags.ts'
+import { foundInNursery, readOwnCopy } from './member-founding.ts'
 import type { EtcdProcess } from './member-process.ts'
 import { rotateLog, startEtcdProcess } from './member-process.ts'
 import { classifyTrouble, isWorthless, restartDelayMs } from './member-trouble.ts'
@@ -64,6 +66,11 @@ const noMember: StoreMember = {
   hasEverRun: () => false,
   moveLeadershipAway: async () => undefined,
   stop: async () => undefined,
+  ownCopy: async () => null,
+  giveUpCopy: async () => undefined,
+  foundAnew: async () => {
+    throw new Error('this node does not vote: no store can begin here')
+  },
 }
 
 class EtcdMember implements StoreMember {
@@ -77,6 +84,10 @@ class EtcdMember implements StoreMember {
   #state: StoreMemberState = { kind: 'starting', detail: 'not started yet' }
   #running: EtcdProcess | null = null
   #supervising: Promise<void> | null = null
+  /** Aborted when the present run is to end for work on the directory. */
+  #turn = new AbortController()
+  /** One run, or one piece of work on the directory, at a time. */
+  #alone: Promise<unknown> = Promise.resolve()
 
   constructor(options: EtcdMemberOptions) {
     const voters = voterAddresses(options.layout)
@@ -126,13 +137,81 @@ class EtcdMember implements StoreMember {
     this.#state = { kind: 'starting', detail: 'stopped' }
   }
 
+  async ownCopy(): Promise<StoreCopy | null> {
+    const hasData = !this.#directory.isFresh()
+    if (!hasData) return { hasData, raftIndex: null, records: null }
+    const [raftIndex, records] = await Promise.all([
+      this.#calls.status(this.#self.client, lookTimeoutMs).then(
+        (status) => status.raftIndex,
+        () => null,
+      ),
+      this.#readRecords(),
+    ])
+    return { hasData, raftIndex, records }
+  }
+
+  /** What cannot be read is no evidence, and no reason to stop: other nodes may know. */
+  #readRecords(): Promise<SeenRecords | null> {
+    const { cluster } = this.#options.layout
+    return readOwnCopy(this.#agent, this.#self.client, cluster, lookTimeoutMs).catch(() => null)
+  }
+
+  giveUpCopy(): Promise<void> {
+    return this.#withoutRun(async () => {
+      // Without the mark an empty volume would take itself for a new one, and found.
+      if (!this.#directory.hasEverRun()) await this.#directory.markServed('0')
+      if (this.#directory.isFresh()) return
+      const aside = await this.#directory.setAside()
+      this.#options.log('warn', 'the copy of the lost store is put aside', { aside })
+    })
+  }
+
+  foundAnew(records: FirstRecords): Promise<void> {
+    const { layout, program, runAs, logFile } = this.#options
+    return this.#withoutRun(async () => {
+      await this.#directory.ensure()
+      await this.#directory.endLeftovers()
+      const nursery = await this.#directory.makeNursery()
+      const bindHost = await resolveHost(this.#self.client.host)
+      const memberId = await foundInNursery(
+        { layout, voter: this.#self, nursery, bindHost, program, runAs, logFile },
+        this.#calls,
+        records,
+      )
+      await this.#directory.markServed(memberId)
+      await this.#directory.adoptNursery()
+      this.#options.log('warn', 'a new store begins here', { epoch: records.lease.epoch })
+    })
+  }
+
+  /** Ends the present run, does `work` on the directory, and goes on. */
+  #withoutRun<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#oneAtATime(work)
+    this.#turn.abort()
+    return done
+  }
+
+  #oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#alone.then(work)
+    this.#alone = result.catch(() => undefined)
+    return result
+  }
+
   async #supervise(): Promise<void> {
-    const { signal } = this.#stopping
+    const stopping = this.#stopping.signal
     let failureCount = 0
-    while (!signal.aborted) {
+    while (!stopping.aborted) {
+      this.#turn = new AbortController()
+      const signal = AbortSignal.any([stopping, this.#turn.signal])
       const startedAtMs = performance.now()
-      const reason = await this.#runOnce().catch((error: unknown) => messageOf(error))
-      if (isAborted(signal)) return
+      const reason = await this.#oneAtATime(() => this.#runOnce(signal)).catch((error: unknown) =>
+        messageOf(error),
+      )
+      if (isAborted(stopping)) return
+      if (isAborted(signal)) {
+        failureCount = 0
+        continue
+      }
       const isSound = performance.now() - startedAtMs > soundRunMs
       failureCount = isSound ? 1 : failureCount + 1
       this.#options.log('warn', `the store member ended: ${reason}`, { failureCount })
@@ -144,7 +223,7 @@ class EtcdMember implements StoreMember {
   }
 
   /** From nothing to the end of one run. Returns why it ended; throws when it could not begin. */
-  async #runOnce(): Promise<string> {
+  async #runOnce(signal: AbortSignal): Promise<string> {
     const directory = this.#directory
     await directory.ensure()
     await directory.endLeftovers()
@@ -156,21 +235,21 @@ class EtcdMember implements StoreMember {
       askOtherVoters: this.#options.askOtherVoters,
       say: (detail: string) => this.#starting(detail),
     }
-    const initial = await prepareStart(admission, this.#stopping.signal)
+    const initial = await prepareStart(admission, signal)
     if (initial === null) return 'stopped'
     const { layout, program, runAs, logFile } = this.#options
     const bindHost = await resolveHost(this.#self.client.host)
     const flags = renderFlags(layout, this.#self, directory.dataDirectory, bindHost, initial)
     this.#running = await startEtcdProcess({ program, flags, runAs, logFile })
     try {
-      return await this.#attend(this.#running)
+      return await this.#attend(this.#running, signal)
     } finally {
       this.#running = null
     }
   }
 
   /** Looks after a running etcd until it has ended, and ends it when asked to stop. */
-  async #attend(running: EtcdProcess): Promise<string> {
+  async #attend(running: EtcdProcess, signal: AbortSignal): Promise<string> {
     const over = new AbortController()
     const end = (): void => {
       running.signal('SIGTERM')
@@ -178,7 +257,6 @@ class EtcdMember implements StoreMember {
         if (!over.signal.aborted) running.signal('SIGKILL')
       })
     }
-    const { signal } = this.#stopping
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
     const looking = this.#lookAfter(running, over.signal)
@@ -239,7 +317,8 @@ class EtcdMember implements StoreMember {
   }
 
   #starting(detail: string): void {
-    this.#state = { kind: 'starting', detail }
+    const isEmpty = this.#directory.isFresh()
+    this.#state = { kind: 'starting', detail, ...(isEmpty ? { isEmpty } : {}) }
   }
 }
 

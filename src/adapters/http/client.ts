@@ -1,6 +1,7 @@
 // The calls of commands: status, events and requests of operators, to one agent at a time.
 
 import type { JournalEvent } from '../../core/journal-event.ts'
+import type { StoreEvidence } from '../../core/store-recovery.ts'
 import type { AgentStatus, RequestAnswer } from '../../ports/agent-api.ts'
 import { AgentSilentError } from '../../ports/status-client.ts'
 import type { AgentAddress, AgentSilence, StatusClient } from '../../ports/status-client.ts'
@@ -50,6 +51,12 @@ export function createStatusClient(caller: Caller): StatusClient {
       request(agent, { method: 'DELETE', path: '/switchover', body: null }, deadlineMs),
     requestPause: (agent, reason, deadlineMs) =>
       request(agent, post('/pause', { reason }), deadlineMs),
+    storeEvidence: (agent, deadlineMs) =>
+      ask(agent, get('/store/evidence'), deadlineMs, parseEvidence),
+    yieldToRecovery: (agent, isFounder, deadlineMs) =>
+      ask(agent, post('/store/yield', { isFounder }), deadlineMs, parseEvidence),
+    foundStore: (agent, records, deadlineMs) =>
+      request(agent, post('/store/found', { records }), deadlineMs),
     requestResume: (agent, deadlineMs) => request(agent, post('/resume', {}), deadlineMs),
   }
 }
@@ -72,6 +79,31 @@ function parseStatus(body: unknown): AgentStatus {
   fieldsOf(fields['role'])
   return fields as unknown as AgentStatus
 }
+
+/** Evidence, so an agent that lacks a field of it is no witness. */
+function parseEvidence(body: unknown): StoreEvidence {
+  const fields = fieldsOf(body)
+  text(fields, 'node')
+  for (const name of evidenceFields) {
+    if (fields[name] === undefined) throw new MalformedError(`${name} is missing`)
+  }
+  return fields as unknown as StoreEvidence
+}
+
+const evidenceFields = [
+  'systemId',
+  'incarnation',
+  'promise',
+  'primaryEpoch',
+  'isSuspended',
+  'directory',
+  'isPrimary',
+  'position',
+  'timelines',
+  'isStoreWhole',
+  'copy',
+  'seen',
+] as const satisfies readonly (keyof StoreEvidence)[]
 
 function parseEvents(body: unknown): readonly JournalEvent[] {
   const { events } = fieldsOf(body)

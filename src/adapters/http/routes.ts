@@ -1,6 +1,8 @@
 // The signed part of the API: which path and method does what. Knows nothing of signatures or sockets.
 
 import type { NodeName } from '../../core/names.ts'
+import type { FirstRecords } from '../../core/store-recovery.ts'
+import { messageOf } from '../../lib/errors.ts'
 import type { AgentApi, RequestAnswer } from '../../ports/agent-api.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
 import {
@@ -39,6 +41,11 @@ export function createRoutes(api: AgentApi): Routes {
     },
     '/pause': { POST: (body) => viaStore(api.requestPause(reasonOf(body))) },
     '/resume': { POST: () => viaStore(api.requestResume()) },
+    '/store/evidence': { GET: () => api.storeEvidence() },
+    '/store/yield': {
+      POST: (body) => api.yieldToRecovery(flag(fieldsOf(body), 'isFounder')),
+    },
+    '/store/found': { POST: (body) => foundStore(api, body) },
     '/peer/seal': { POST: (body) => api.onSeal(parseSealRequest(body)) },
     '/peer/confirm': { POST: async (body) => api.onConfirm(parseConfirmRequest(body)) },
     '/peer/hello': { POST: async () => api.onHello() },
@@ -66,6 +73,22 @@ function parseBody(body: string): unknown {
     return JSON.parse(body) as unknown
   } catch (error) {
     throw new MalformedError('the body is no JSON', { cause: error })
+  }
+}
+
+/** The records are checked by the store's own codec before anything is changed. */
+async function foundStore(api: AgentApi, body: unknown): Promise<RequestAnswer> {
+  const records = fieldsOf(fieldsOf(body)['records']) as unknown as FirstRecords
+  try {
+    await api.foundStore(records)
+    return { kind: 'accepted', id: 'store', message: 'the new store begins here' }
+  } catch (error) {
+    return {
+      kind: 'refused',
+      ruleId: 'store-recovery',
+      message: `the new store could not be made: ${messageOf(error)}`,
+      hint: 'see the log of etcd on that node, then run the command again',
+    }
   }
 }
 

@@ -7,6 +7,8 @@ import { screenView } from '../../core/record-screen.ts'
 import { systemIdOf } from '../../core/store-view.ts'
 import { noControl } from '../../core/control.ts'
 import type { Epoch, NodeName } from '../../core/names.ts'
+import type { StoreEvidence } from '../../core/store-recovery.ts'
+import { seenOf } from '../store-recovery.ts'
 import type { AgentApi, AgentStatus, LeaseStatus, RequestAnswer } from '../../ports/agent-api.ts'
 import { StoreUnavailableError } from '../../ports/cluster-store.ts'
 import { Chronicle } from '../chronicle.ts'
@@ -226,6 +228,12 @@ function refusals(parts: BalancerParts): Omit<AgentApi, 'role' | 'status' | 'eve
     requestCancelSwitchover: elsewhere,
     requestPause: elsewhere,
     requestResume: elsewhere,
+    storeEvidence: () => evidence(parts),
+    yieldToRecovery: async (isFounder) => {
+      if (!isFounder) await parts.member.giveUpCopy()
+      return evidence(parts)
+    },
+    foundStore: (records) => parts.member.foundAnew(records),
     onSeal: async () => ({ kind: 'promised', incarnation: null, why: 'a balancer holds no data' }),
     onConfirm: (request) => {
       const known = parts.mirror.view()?.lease?.value.epoch ?? (0 as Epoch)
@@ -236,5 +244,23 @@ function refusals(parts: BalancerParts): Omit<AgentApi, 'role' | 'status' | 'eve
       hasData: false,
       hasEverRunStore: parts.member.hasEverRun(),
     }),
+  }
+}
+
+/** A balancer may vote; data it has none. */
+async function evidence(parts: BalancerParts): Promise<StoreEvidence> {
+  return {
+    node: parts.self.name,
+    systemId: null,
+    incarnation: null,
+    promise: null,
+    primaryEpoch: null,
+    isSuspended: false,
+    directory: null,
+    isPrimary: false,
+    position: null,
+    timelines: [],
+    isStoreWhole: isStoreReachable(parts) && (parts.mirror.view()?.sync ?? null) !== null,
+    ...seenOf(parts.mirror.view(), await parts.member.ownCopy()),
   }
 }
