@@ -222,6 +222,34 @@ export const lostCommitScenarios: readonly Scenario[] = [
   },
   {
     ...threeNodes,
+    name: 'a cloned machine',
+    about: 'A second agent publishes as a node: the node counts for nothing as long as it does.',
+    isDemanded: true,
+    untilMs: 60_000,
+    tell: async (stage) => {
+      const { a, b, c } = await stage.settled()
+      stage.say(`another agent publishes as ${b.name}`)
+      for (let count = 0; count < 8; count++) {
+        const report = stage.world.store.reports.get(b.name)?.value
+        if (report !== undefined) {
+          stage.world.storeModel.publish({ ...report, agent: { run: 'clone', rival: null } })
+        }
+        await stage.wait(2500)
+      }
+      await stage.listIs(c)
+      stage.say('it has ended')
+      await stage.until(
+        'commits wait for both again',
+        () => {
+          return stage.world.store.sync?.value.target.members.length === 2
+        },
+        30_000,
+      )
+      await stage.committed(a)
+    },
+  },
+  {
+    ...threeNodes,
     name: 'a former primary comes back',
     about: '[m8b] Who was primary before resumes although another was elected since.',
     tell: async (stage) => {

@@ -22,7 +22,8 @@ export class Chronicle {
   readonly #clock: Clock
   readonly #journal: Journal
   readonly #node: NodeName
-  readonly #run: string
+  /** Drawn at the start of the agent. */
+  readonly run: string
   readonly #recent: JournalEvent[] = []
   #pending: JournalEvent[] = []
   #count = 0
@@ -32,7 +33,7 @@ export class Chronicle {
     this.#clock = clock
     this.#journal = journal
     this.#node = node
-    this.#run = random.hex(4)
+    this.run = random.hex(4)
   }
 
   /** Records what happened. The same thing said twice in a row is said once. */
@@ -42,7 +43,7 @@ export class Chronicle {
     this.#last = key
     this.#count += 1
     const event: JournalEvent = {
-      id: `${this.#node}-${this.#run}-${String(this.#count)}`,
+      id: `${this.#node}-${this.run}-${String(this.#count)}`,
       kind: saying.kind,
       node: this.#node,
       epoch: saying.epoch,

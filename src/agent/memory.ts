@@ -67,6 +67,8 @@ export type Memory = {
   /** Since when a listed standby has not been streaming. */
   lostSinceMs: Map<Incarnation, MonotonicMs>
   slotsKeptAtMs: MonotonicMs | null
+  /** The other agent of this node of which an event was made. */
+  toldRival: string | null
   leaderMovedAtMs: MonotonicMs | null
   /** What the last turn of the loop failed with; null after one that went well. */
   trouble: string | null
@@ -112,6 +114,7 @@ export function emptyMemory(clock: Clock): Memory {
     noLeaseSinceMs: null,
     lostSinceMs: new Map(),
     slotsKeptAtMs: null,
+    toldRival: null,
     leaderMovedAtMs: null,
     trouble: null,
     stage: null,

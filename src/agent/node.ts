@@ -23,6 +23,7 @@ import { LeaseHold } from './lease-hold.ts'
 import type { Memory } from './memory.ts'
 import { emptyMemory } from './memory.ts'
 import { OperationSlot } from './operation.ts'
+import { RivalWatch } from './rival.ts'
 import { Serial } from './serial.ts'
 import { screenView } from '../core/record-screen.ts'
 import type { UnusableRecord } from '../core/store-view.ts'
@@ -62,6 +63,7 @@ export type Node = {
   readonly mirror: StoreMirror
   readonly leaseHold: LeaseHold
   readonly chronicle: Chronicle
+  readonly rivals: RivalWatch
   /** Around everything that changes the local PostgreSQL. */
   readonly lock: Serial
   readonly waker: Waker
@@ -86,6 +88,7 @@ export function createNode(ports: AgentPorts, options: AgentOptions): Node {
     protections,
   )
   const waker = new Waker(clock)
+  const chronicle = new Chronicle(clock, random, journal, options.node)
   const node: Node = {
     ports,
     layout,
@@ -95,7 +98,8 @@ export function createNode(ports: AgentPorts, options: AgentOptions): Node {
     memory: emptyMemory(clock),
     mirror,
     leaseHold,
-    chronicle: new Chronicle(clock, random, journal, options.node),
+    chronicle,
+    rivals: new RivalWatch(chronicle.run),
     lock: new Serial(),
     waker,
     reportWaker: new Waker(clock),

@@ -88,7 +88,7 @@ function stateOf(node: Node): { state: NodeState; detail: string | null } {
 }
 
 export function reportOf(node: Node): NodeReport {
-  const { memory, self, ports, leaseHold } = node
+  const { memory, self, ports, leaseHold, rivals, chronicle } = node
   const { server } = memory
   const local = ports.localState.get()
   const isPrimary = server.kind === 'primary'
@@ -107,7 +107,8 @@ export function reportOf(node: Node): NodeReport {
     replayLsn: server.kind === 'standby' ? server.replayLsn : null,
     upstream: server.kind === 'standby' ? (memory.following?.node ?? null) : null,
     promise: local.promise ?? (0 as Epoch),
-    isEvidence: local.suspendedUntil === null,
+    isEvidence: local.suspendedUntil === null && rivals.rival() === null,
+    agent: { run: chronicle.run, rival: rivals.rival() },
     balancing: null,
     version: node.version,
     reportedAtMs: ports.clock.wallClockMs(),
@@ -183,18 +184,36 @@ const gatherMs = 250
 const primaryPeriodMs = 2000
 const periodMsMax = 5000
 
+/** Two agents of one node: what either has promised or flushed the other need not have. */
+function sayRival(node: Node): void {
+  const { rivals, chronicle, self, memory } = node
+  const rival = rivals.rival()
+  if (rival === memory.toldRival) return
+  memory.toldRival = rival
+  if (rival === null) return
+  chronicle.say({
+    kind: 'contradiction',
+    epoch: null,
+    message: `Another agent runs as ${self.name}: its machine or its disk was cloned. Nothing here counts as evidence.`,
+    operands: { run: chronicle.run, rival },
+  })
+}
+
 /**
  * Publishes the report at once when something in it changed that others act on, soon when something
  * changed that people look at, and at least once a period; events go with the latter two.
  */
 export async function keepReporting(node: Node, signal: AbortSignal): Promise<void> {
-  const { ports, layout, chronicle, reportWaker } = node
+  const { ports, layout, chronicle, reportWaker, rivals, mirror, self } = node
   const { clock, store } = ports
   let published = { all: '', vital: '' }
   let publishedAtMs = clock.monotonicMs() - periodMsMax
   let changedAtMs: number | null = null
   while (!signal.aborted) {
     const nowMs = clock.monotonicMs()
+    const found = mirror.view()?.reports.get(self.name)
+    rivals.look(found, nowMs)
+    sayRival(node)
     const report = reportOf(node)
     const seen = { all: reportFingerprint(report), vital: vitalFingerprint(report) }
     if (seen.all !== published.all || chronicle.hasPending()) changedAtMs ??= nowMs
@@ -206,6 +225,7 @@ export async function keepReporting(node: Node, signal: AbortSignal): Promise<vo
         await store.publish(report, layout.plan.storeAttemptMs)
         published = seen
         publishedAtMs = nowMs
+        rivals.published(found)
       }
       if (isDue || isGathered) {
         await chronicle.flush(store, layout.plan.storeAttemptMs * 2)

@@ -149,6 +149,9 @@ function evidence(node: Node): SealAnswer {
   if (incarnation === null || server.kind !== 'standby') {
     return { kind: 'promised', incarnation, why: 'it has no identity yet' }
   }
+  if (node.rivals.rival() !== null && protections['one-incarnation']) {
+    return { kind: 'promised', incarnation, why: `another agent runs as ${self.name}` }
+  }
   if (suspendedUntil !== null && protections['clone-no-evidence']) {
     return {
       kind: 'promised',

@@ -41,10 +41,19 @@ export type NodeReport = {
   readonly promise: Epoch
   /** False while the directory's position went backwards and has not caught up (I11). */
   readonly isEvidence: boolean
+  /** Nodes only; null from an older version. */
+  readonly agent: AgentReport | null
   /** Balancers only. */
   readonly balancing: BalancerReport | null
   readonly version: string
   readonly reportedAtMs: WallClockMs
+}
+
+export type AgentReport = {
+  /** Drawn at each start: reports of two runs in turn are those of two agents. */
+  readonly run: string
+  /** The run of another agent that publishes as this node, while there is one. */
+  readonly rival: string | null
 }
 
 export type BalancerReport = {
@@ -70,6 +79,7 @@ export function vitalFingerprint(report: NodeReport): string {
     report.isPrimary ? report.position?.timeline : null,
     // Balancers let clients wait before this node refuses them.
     report.epoch !== null && report.state === 'stopping',
+    report.agent?.rival ?? null,
   ])
 }
 
@@ -86,6 +96,7 @@ export function reportFingerprint(report: NodeReport): string {
     report.promise,
     report.isEvidence,
     report.balancing,
+    report.agent?.rival ?? null,
     report.position?.timeline ?? null,
   ])
 }

@@ -33,14 +33,19 @@ export function streamCountOf(incarnation: Incarnation, walsenders: readonly Str
  * @param walsenders of the primary, empty where it is not known
  */
 export function contradictionsOf(
-  reports: Iterable<Pick<NodeReport, 'name' | 'incarnation'>>,
+  reports: Iterable<Pick<NodeReport, 'name' | 'incarnation' | 'agent'>>,
   walsenders: readonly Stream[],
 ): readonly Contradiction[] {
   const found = new Map<Incarnation, Contradiction>()
   const known = new Set<Incarnation>()
-  for (const { name, incarnation } of reports) {
+  for (const { name, incarnation, agent } of reports) {
     if (incarnation === null) continue
     known.add(incarnation)
+    // An agent of an older version answers without it.
+    if ((agent?.rival ?? null) !== null) {
+      const message = `two agents run as ${name}: its machine or its disk was cloned`
+      found.set(incarnation, { incarnation, message })
+    }
     if (incarnationIsOf(incarnation, name)) continue
     const owner = nodeOf(incarnation)
     const message = `${name} runs under the incarnation ${incarnation} of ${owner}: a folder was copied`

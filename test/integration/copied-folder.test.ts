@@ -136,12 +136,15 @@ describe('the folder of pg-2', () => {
       await eventually(
         'status says why pg-2 does not run',
         async () => {
-          const { reasons } = await status()
-          return reasons.some(({ node, message }) => node === pg2 && message.includes(says))
+          const { reasons, verdict } = await status()
+          // Busy machines may elect once more in between.
+          return (
+            verdict === 'degraded' &&
+            reasons.some(({ node, message }) => node === pg2 && message.includes(says))
+          )
         },
         30_000,
       )
-      expect((await status()).verdict).toBe('degraded')
       expect(await readFile(folder('pg-2', 'state.json'), 'utf8')).toBe(state)
       await commit()
       await cluster.killNode(asNodeName('pg-0'))

@@ -32,6 +32,7 @@ export function makeReport(changes: Partial<NodeReport> = {}): NodeReport {
     upstream: asNodeName('pg-0'),
     promise: asEpoch(3),
     isEvidence: true,
+    agent: null,
     balancing: null,
     version: '0.1.0',
     reportedAtMs: 1_700_000_000_000 as WallClockMs,

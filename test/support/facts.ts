@@ -107,6 +107,7 @@ export function report(name: string, changes: Partial<NodeReport> = {}): NodeRep
     upstream: null,
     promise: asEpoch(1),
     isEvidence: true,
+    agent: null,
     balancing: null,
     version: 'test',
     reportedAtMs: 0 as WallClockMs,

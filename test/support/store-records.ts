@@ -70,6 +70,7 @@ export function nodeReport(changes: Partial<NodeReport> = {}): NodeReport {
     upstream: asNodeName('pg-0'),
     promise: asEpoch(2),
     isEvidence: true,
+    agent: null,
     balancing: null,
     version: '0.1.0',
     reportedAtMs: 1_760_000_000_000 as WallClockMs,

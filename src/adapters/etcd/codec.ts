@@ -134,7 +134,8 @@ const reportSchema: z.ZodType<NodeReport> = z.object({
   // 0: none yet.
   promise: whole<Epoch>(0, epochMax),
   isEvidence: z.boolean(),
-  // Agents of an older version do not know it.
+  // Agents of an older version do not know these.
+  agent: z.object({ run: z.string(), rival: z.string().nullable() }).nullable().default(null),
   balancing: z
     .object({
       writesTo: nodeName.nullable(),

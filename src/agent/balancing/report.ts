@@ -28,6 +28,7 @@ export function reportOf(parts: BalancerParts): NodeReport {
     upstream: null,
     promise: 0 as Epoch,
     isEvidence: false,
+    agent: null,
     // The other balancers look at it.
     balancing: {
       writesTo: parts.memory.writesTo[0] ?? null,
