@@ -4,6 +4,7 @@
 import { trafficKinds, type Place, type Traffic } from './network.ts'
 import type { SimNode } from './node.ts'
 import type { SimRandom } from './random.ts'
+import { poisonKinds } from './store/store-model.ts'
 import type { World } from './world.ts'
 
 export type FaultContext = {
@@ -316,6 +317,20 @@ export const faults: readonly Fault[] = [
         end: () => {
           for (const node of world.nodes) askAgent(node, (agent) => agent.requestResume(), world)
         },
+      }
+    },
+  },
+  {
+    name: 'poisoned-record',
+    weight: 1,
+    begin: ({ world, random }) => {
+      const key = random.pick(['lease', 'sync', 'cluster', 'control'] as const)
+      const kind = random.pick(poisonKinds)
+      world.storeModel.poison(key, kind)
+      return {
+        what: `the record ${key} in the store is ${kind}`,
+        // What no agent could put back safely, an operator recovers; the lease comes back by itself.
+        end: key === 'lease' ? null : () => world.storeModel.recover(key),
       }
     },
   },

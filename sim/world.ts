@@ -97,7 +97,7 @@ export class World {
   }
 
   get store(): StoreView {
-    return this.storeModel.view
+    return this.storeModel.truth
   }
 
   get dataNodes(): readonly SimNode[] {

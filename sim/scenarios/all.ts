@@ -8,6 +8,7 @@ import { layoutOf } from '../topology.ts'
 import { becomingPrimaryScenarios } from './becoming-primary.ts'
 import { listChangeScenarios } from './list-changes.ts'
 import { lostCommitScenarios } from './lost-commits.ts'
+import { poisonedRecordScenarios } from './poisoned-records.ts'
 import { rejoiningScenarios } from './rejoining.ts'
 import { rightToWriteScenarios } from './right-to-write.ts'
 import { seenCommitScenarios } from './seen-commits.ts'
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   ...becomingPrimaryScenarios,
   ...listChangeScenarios,
   ...rejoiningScenarios,
+  ...poisonedRecordScenarios,
 ]
 
 /** A calm world: nothing happens in it but what the story tells. */

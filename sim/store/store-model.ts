@@ -4,14 +4,24 @@
 import { StoreUnavailableError } from '../../src/ports/cluster-store.ts'
 import type { StoreTransaction, TransactionResult } from '../../src/ports/cluster-store.ts'
 import type { JournalEvent } from '../../src/core/journal-event.ts'
-import type { NodeName } from '../../src/core/names.ts'
+import { asEpoch, type NodeName } from '../../src/core/names.ts'
 import type { NodeReport } from '../../src/core/node-report.ts'
-import { emptyStoreView, revisionOf, type StoreView } from '../../src/core/store-view.ts'
+import { epochMax } from '../../src/core/epoch.ts'
+import {
+  emptyStoreView,
+  revisionOf,
+  type RecordKey,
+  type StoreView,
+} from '../../src/core/store-view.ts'
 import type { Network, Place } from '../network.ts'
 import type { SimRandom } from '../random.ts'
 import type { Simulator } from '../simulator.ts'
 
 const keys = ['lease', 'sync', 'cluster', 'control'] as const
+
+/** What somebody with access to the store does to a record. */
+export const poisonKinds = ['deleted', 'garbled', 'maximal'] as const
+export type PoisonKind = (typeof poisonKinds)[number]
 const eventCountMax = 500
 
 export type Voter = {
@@ -30,6 +40,8 @@ export class StoreModel {
   readonly #random: SimRandom
   readonly #electionMs: number
   #events: JournalEvent[] = []
+  /** Records as the agents wrote them last, of those that were poisoned since. */
+  readonly #poisoned = new Map<RecordKey, StoreView[RecordKey]>()
   #leader: Voter | null = null
   #leadsFromMs = 0
   #changeListeners: ((by: NodeName, before: StoreView) => void)[] = []
@@ -81,6 +93,52 @@ export class StoreModel {
     return voter.state === 'up' && (voter === leader || this.#isLinked(voter, leader))
   }
 
+  /** The records as the agents wrote them, whatever was done to them since: what the world judges by. */
+  get truth(): StoreView {
+    if (this.#poisoned.size === 0) return this.view
+    return { ...this.view, ...Object.fromEntries(this.#poisoned), unusable: [] }
+  }
+
+  /** Somebody deletes or overwrites a record, without any comparison. */
+  poison(key: RecordKey, kind: PoisonKind): void {
+    const old = this.view[key]
+    if (old === null) return
+    const revision = this.view.revision + 1
+    const before = this.truth
+    this.#poisoned.set(key, old)
+    const garbled = { key, why: 'is not JSON', revision } as const
+    const isMaximal = kind === 'maximal' && 'epoch' in old.value
+    this.view = {
+      ...this.view,
+      revision,
+      [key]: isMaximal ? { value: { ...old.value, epoch: asEpoch(epochMax) }, revision } : null,
+      unusable:
+        kind === 'deleted' || isMaximal ? this.view.unusable : [...this.view.unusable, garbled],
+    }
+    this.#tell('somebody' as NodeName, before)
+  }
+
+  /** Whether the record is as an agent wrote it. */
+  isWhole(key: RecordKey): boolean {
+    return this.view[key] !== null && !this.#poisoned.has(key)
+  }
+
+  /** An operator recovers a record that no agent has put back. */
+  recover(key: RecordKey): void {
+    const old = this.#poisoned.get(key) ?? null
+    if (old === null) return
+    const before = this.truth
+    const revision = this.view.revision + 1
+    this.#poisoned.delete(key)
+    this.view = {
+      ...this.view,
+      revision,
+      [key]: { value: old.value, revision },
+      unusable: this.view.unusable.filter((record) => record.key !== key),
+    }
+    this.#tell('somebody' as NodeName, before)
+  }
+
   transact(by: NodeName, transaction: StoreTransaction): TransactionResult {
     const { expect, put } = transaction
     for (const key of keys) {
@@ -92,14 +150,19 @@ export class StoreModel {
     const revision = this.view.revision + 1
     const next = { ...this.view, revision } as Record<string, unknown>
     let isChanged = false
+    const before = this.truth
     for (const key of keys) {
       const value = put[key]
       if (value === undefined) continue
       next[key] = { value, revision }
       next['unusable'] = this.view.unusable.filter((record) => record.key !== key)
+      this.#poisoned.delete(key)
       isChanged = true
     }
-    if (isChanged) this.#replace(by, next as StoreView)
+    if (isChanged) {
+      this.view = next as StoreView
+      this.#tell(by, before)
+    }
     return { kind: 'committed', revision: this.view.revision }
   }
 
@@ -107,7 +170,9 @@ export class StoreModel {
     const revision = this.view.revision + 1
     const reports = new Map(this.view.reports)
     reports.set(report.name, { value: report, revision })
-    this.#replace(report.name, { ...this.view, revision, reports })
+    const before = this.truth
+    this.view = { ...this.view, revision, reports }
+    this.#tell(report.name, before)
   }
 
   appendEvents(events: readonly JournalEvent[]): void {
@@ -120,9 +185,7 @@ export class StoreModel {
     return this.#events.slice(Math.max(0, this.#events.length - countMax))
   }
 
-  #replace(by: NodeName, view: StoreView): void {
-    const before = this.view
-    this.view = view
+  #tell(by: NodeName, before: StoreView): void {
     for (const listener of this.#changeListeners) listener(by, before)
   }
 
