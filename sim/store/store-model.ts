@@ -105,7 +105,7 @@ export class StoreModel {
     if (old === null) return
     const revision = this.view.revision + 1
     const before = this.truth
-    this.#poisoned.set(key, old)
+    if (!this.#poisoned.has(key)) this.#poisoned.set(key, old)
     const garbled = { key, why: 'is not JSON', revision } as const
     const isMaximal = kind === 'maximal' && 'epoch' in old.value
     this.view = {
