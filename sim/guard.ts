@@ -16,6 +16,8 @@ export type GuardSettings = {
   readonly protections: Protections
   readonly killAfterMs: number
   readonly name: string
+  /** The server in the data directory, whoever started it. */
+  readonly serverInDirectory: () => SimServer | null
 }
 
 export class SimGuardProcess {
@@ -88,8 +90,10 @@ export class SimGuardProcess {
   }
 
   #fence(): void {
-    const { server } = this
     const { clock, killAfterMs, protections } = this.#settings
+    const server = protections['fence-by-directory']
+      ? this.#settings.serverInDirectory()
+      : this.server
     this.stopByMs = null
     if (server === null || server.role === 'dead' || !protections.guard) return
     this.#cause = 'fenced'
@@ -169,6 +173,10 @@ export class SimGuard implements Guard {
 
   stopByMs(): MonotonicMs | null {
     return this.#confirmedStopByMs
+  }
+
+  holdsServer(): boolean | null {
+    return this.#adopted === null ? null : this.#adopted.server !== null
   }
 
   isAlive(): boolean {

@@ -247,6 +247,7 @@ export class SimNode {
       protections: world.protections,
       killAfterMs: world.layout.plan.killAfterMs,
       name: `${name}/guard`,
+      serverInDirectory: () => this.server,
     })
     this.guard = guard
     guard.process.onDeath(() => {
@@ -254,11 +255,31 @@ export class SimNode {
     })
   }
 
-  #launchServer(guard: SimGuardProcess, as: 'primary' | 'standby'): SimServer {
+  /** A person runs `pg_ctl restart`, or starts the server that does not run: it has no guard. */
+  restartByHand(): void {
+    const former = this.server
+    if (this.directory.state !== 'present' || !this.isMachineUp) return
+    const launch = (): void => {
+      if (this.server !== null || !this.isMachineUp || this.directory.state !== 'present') return
+      this.#launchServer(null, this.directory.isStandby ? 'standby' : 'primary')
+    }
+    if (former === null) launch()
+    else {
+      const follow = (): void => {
+        if (former.role === 'dead') {
+          this.world.simulator.schedule(this.random.between(1, 200), launch)
+        } else former.onChange(follow)
+      }
+      former.onChange(follow)
+      former.stopFast()
+    }
+  }
+
+  #launchServer(guard: SimGuardProcess | null, as: 'primary' | 'standby'): SimServer {
     const random = this.random.split(`server ${String(this.world.simulator.eventCount)}`)
     const server = new SimServer(this.world.serverWorld, this.directory, as, random)
     this.server = server
-    guard.adopt(server)
+    guard?.adopt(server)
     const follow = (): void => {
       server.onChange(() => {
         this.world.note(this.name, `postgres: ${server.role}`)

@@ -118,6 +118,12 @@ export const expectations: readonly Expectation[] = [
   },
   { protection: 'guard', scenario: 'the agent hangs', seed: 1, invariants: ['I5'] },
   {
+    protection: 'fence-by-directory',
+    scenario: 'a server started by hand',
+    seed: 1,
+    invariants: ['I5'],
+  },
+  {
     protection: 'orphan-kill',
     scenario: 'backends without a postmaster',
     seed: 1,

@@ -18,6 +18,23 @@ export const rightToWriteScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'a server started by hand',
+    about:
+      'The agent of the primary is frozen, and a person restarts PostgreSQL: the guard did not start it.',
+    topology: 'three',
+    untilMs: 12_000,
+    tell: async (stage) => {
+      const { a } = await stage.settled()
+      a.freezeAgent()
+      stage.say(`a person restarts PostgreSQL of ${a.name}`)
+      a.restartByHand()
+      for (let count = 0; count < 400; count++) {
+        stage.commit(a)
+        await stage.wait(10)
+      }
+    },
+  },
+  {
     name: 'the store is out of reach',
     about:
       'The primary is cut off from the store and from its peers; a client is still connected to it.',

@@ -19,6 +19,8 @@ export type Memory = {
   /** Null: a server has run in it since, so it is looked at again as soon as none does. */
   inspectedAtMs: MonotonicMs | null
   server: PostgresObservation
+  /** A server was seen that the guard held neither before nor after the look. */
+  isServerUnguarded: boolean
   serverSilentSinceMs: MonotonicMs | null
   /** Since when the guard of a standby has not answered. */
   guardSilentSinceMs: MonotonicMs | null
@@ -90,6 +92,7 @@ export function emptyMemory(clock: Clock): Memory {
     directory: null,
     inspectedAtMs: null,
     server: { kind: 'unknown', why: 'not looked at yet' },
+    isServerUnguarded: false,
     serverSilentSinceMs: null,
     guardSilentSinceMs: null,
     lastWalsenders: [],

@@ -147,6 +147,7 @@ export function factsOf(node: Node): Facts {
     lastWalsenders: memory.lastWalsenders,
     diskProbeMs: ports.data?.guard.diskProbeMs() ?? 0,
     isGuardAlive: ports.data?.guard.isAlive() ?? true,
+    isServerUnguarded: memory.isServerUnguarded,
     guardStopByMs: ports.data?.guard.stopByMs() ?? null,
     election: memory.election,
     promotionFailsSinceMs: memory.promotionFailsSinceMs,

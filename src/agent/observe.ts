@@ -21,8 +21,13 @@ export async function observe(node: Node): Promise<void> {
 /** Refreshes what memory says about the server alone. */
 export async function observeServer(node: Node): Promise<void> {
   const { memory, ports } = node
-  const server = await dataOf(node).postgres.observe(observeDeadlineMs(node))
+  const { postgres, guard } = dataOf(node)
+  // One that starts or ends during the look is held before it or after it.
+  const wasHeld = guard.holdsServer()
+  const server = await postgres.observe(observeDeadlineMs(node))
   memory.server = server
+  const isThere = server.kind === 'primary' || server.kind === 'standby'
+  memory.isServerUnguarded = isThere && wasHeld === false && guard.holdsServer() === false
   const nowMs = ports.clock.monotonicMs()
   if (server.kind === 'unknown') memory.serverSilentSinceMs ??= nowMs
   else memory.serverSilentSinceMs = null

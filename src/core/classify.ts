@@ -211,6 +211,7 @@ function gateOf(facts: Facts): Situation['gate'] {
 }
 
 function healthOf(facts: Facts): Situation['health'] {
+  if (facts.isServerUnguarded) return 'unguarded'
   if (facts.server.kind !== 'primary' && facts.server.kind !== 'unknown') return 'good'
   if (facts.diskProbeMs > facts.layout.plan.diskProbeMs) return 'bad'
   return facts.isGuardAlive ? 'good' : 'bad'

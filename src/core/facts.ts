@@ -66,6 +66,8 @@ export type Facts = {
   readonly lastWalsenders: readonly Walsender[]
   readonly diskProbeMs: number
   readonly isGuardAlive: boolean
+  /** A server runs that the guard did not start: nobody would stop it at the deadline. */
+  readonly isServerUnguarded: boolean
   /** The guard's deadline as it last confirmed it; null while it has none. */
   readonly guardStopByMs: MonotonicMs | null
 

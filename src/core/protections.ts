@@ -33,6 +33,7 @@ export const protectionNames = [
   'resume-target', // [keepcur] the owner resumes with the record's target
   'margin', // the holder stops before others may acquire
   'guard', // PostgreSQL stops at the deadline although the agent hangs (simulated guard)
+  'fence-by-directory', // a server that the guard did not start is stopped all the same
   'orphan-kill', // backends left behind by a killed postmaster are ended first (simulated guard)
 ] as const
 

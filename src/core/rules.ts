@@ -72,6 +72,13 @@ export const rules: readonly Rule[] = [
     why: 'The deadline that a former agent of this node was given has passed, and the lease was not renewed since.',
   },
   {
+    id: 'R214',
+    section: 'right to write',
+    when: { lease: ['unknown', 'unconfirmed', 'none', 'free', 'other'], health: 'unguarded' },
+    decision: 'fence',
+    why: 'PostgreSQL was started here without pgherd: nothing would stop it at the end of the lease. It is started again under the guard.',
+  },
+  {
     id: 'R204',
     section: 'right to write',
     when: { lease: 'unconfirmed' },
@@ -91,6 +98,13 @@ export const rules: readonly Rule[] = [
     when: { lease: held, health: 'bad' },
     decision: 'fence-and-release',
     why: 'The disk does not finish writes or the guard is gone: a primary that cannot be trusted to write or to be stopped is no primary.',
+  },
+  {
+    id: 'R216',
+    section: 'right to write',
+    when: { lease: held, health: 'unguarded' },
+    decision: 'fence-and-release',
+    why: 'PostgreSQL was started here without pgherd: nothing would stop it at the end of the lease. Another node takes over, and it is started again under the guard.',
   },
   {
     id: 'R210',

@@ -71,7 +71,7 @@ export const dimensions = {
   /** Lease `serving`: a switchover was asked for. `ready`: everything that takes long is done. */
   switchover: ['none', 'preparing', 'ready', 'impossible'],
   /** Disk and guard of a holder. */
-  health: ['good', 'bad'],
+  health: ['good', 'bad', 'unguarded'],
 } as const
 
 export type Dimensions = typeof dimensions
@@ -108,7 +108,11 @@ const relevance: {
   rejoin: (s) => s.lease === 'other',
   successor: (s) => s.lease === 'serving',
   switchover: (s) => s.lease === 'serving' && s.server === 'primary',
-  health: (s) => s.lease === 'preparing' || s.lease === 'serving',
+  health: (s) =>
+    s.lease === 'preparing' ||
+    s.lease === 'serving' ||
+    s.server === 'standby' ||
+    s.server === 'primary',
 }
 
 /** The situation with every dimension that does not matter set to its first value. */

@@ -89,7 +89,12 @@ export class Guard {
   #checkDeadline(): void {
     const lateMs = this.#deadline.lateMs()
     const stopByMs = this.#deadline.stopByMs()
-    if (lateMs === null || stopByMs === null || this.#server.server() === null) return
+    if (lateMs === null || stopByMs === null) return
+    // Also when nothing of ours runs: the deadline is about the directory, whoever started a server there.
+    if (this.#server.server() === null) {
+      this.#endForeign(lateMs)
+      return
+    }
     if (this.#fencedFor === stopByMs) return
     this.#fencedFor = stopByMs
     this.#server.fence()
@@ -97,13 +102,27 @@ export class Guard {
     this.#options.log(`the deadline passed ${lateMs.toFixed(1)} ms ago: stopping PostgreSQL`)
   }
 
+  #endForeign(lateMs: number): void {
+    this.#server.endForeign().then(
+      (count) => {
+        if (count === 0) return
+        this.#options.log(
+          `PostgreSQL ran without this guard ${lateMs.toFixed(1)} ms after the deadline: ended ${count} processes`,
+        )
+      },
+      (error: unknown) => {
+        this.#options.log(error instanceof Error ? error.message : String(error))
+      },
+    )
+  }
+
   /**
-   * The timers run only while there is a deadline to compare and a server to stop: one for the exact
-   * instant, one for a machine that was suspended meanwhile.
+   * The timers run only while there is a deadline to compare: one for the exact instant, one for a machine
+   * that was suspended meanwhile and for a server that somebody starts by hand after the deadline.
    */
   #updateTimer(): void {
     const stopByMs = this.#deadline.stopByMs()
-    const isNeeded = stopByMs !== null && this.#server.isBusy()
+    const isNeeded = stopByMs !== null
     clearTimeout(this.#exactTimer)
     if (isNeeded) {
       // Node takes whole milliseconds and drops the rest, so the timer may come before the deadline.
@@ -232,7 +251,10 @@ export class Guard {
 
   #exitWhenUseless(): void {
     const nowMs = readMonotonicMs()
-    if (this.#server.isBusy() || this.#agent.isConnected()) this.#uselessSinceMs = nowMs
+    const isDeadlineAhead = this.#deadline.stopByMs() !== null && this.#deadline.lateMs() === null
+    if (this.#server.isBusy() || this.#agent.isConnected() || isDeadlineAhead) {
+      this.#uselessSinceMs = nowMs
+    }
     if (nowMs - this.#uselessSinceMs <= this.#options.idleExitMs) return
     this.#options.log('no PostgreSQL and no agent: exiting')
     this.#agent.close()

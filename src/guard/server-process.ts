@@ -56,6 +56,7 @@ export class ServerProcess {
   readonly #options: ServerProcessOptions
   #running: Running | null = null
   #isStarting = false
+  #isEndingForeign = false
 
   constructor(options: ServerProcessOptions) {
     this.#options = options
@@ -153,6 +154,23 @@ export class ServerProcess {
     if (running === null || running.ending === 'fenced') return
     running.ending = 'fenced'
     this.#end(running)
+  }
+
+  /**
+   * Ends a server in the data directory that is not ours: somebody has started it by hand. Nothing happens
+   * while one of ours runs or starts.
+   * @returns how many processes there were
+   * @throws Error naming those that do not die
+   */
+  async endForeign(): Promise<number> {
+    if (this.isBusy() || this.#isEndingForeign) return 0
+    this.#isEndingForeign = true
+    try {
+      const directory = resolveDataDirectory(this.#options.dataDirectory)
+      return await endDirectoryProcesses(directory, this.#options.killAfterMs, leftoverGiveUpMs)
+    } finally {
+      this.#isEndingForeign = false
+    }
   }
 
   #end(running: Running): void {

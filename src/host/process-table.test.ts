@@ -11,6 +11,7 @@ import {
   readCommandLine,
   resolveDataDirectory,
 } from './process-table.ts'
+import { eventually } from '../../test/support/eventually.ts'
 
 let folder = ''
 const started: ChildProcess[] = []
@@ -97,3 +98,19 @@ test('the command line of a process; of none, nothing', async () => {
   expect(readCommandLine(2 ** 30)).toEqual([])
   expect(isProcessAlive(2 ** 30)).toBe(false)
 })
+
+// A bind mount needs a mount namespace of its own, and that needs root.
+test.skipIf(process.getuid?.() !== 0)(
+  'a server that sees its directory under another path → found by device and inode',
+  async () => {
+    const [data, elsewhere] = [path.join(folder, 'data'), path.join(folder, 'elsewhere')]
+    await mkdir(data)
+    await mkdir(elsewhere)
+    const program = path.join(folder, 'postgres')
+    copyFileSync('/bin/sleep', program)
+    const script = `mount --bind ${data} ${elsewhere} && cd ${elsewhere} && exec ${program} 600`
+    const child = await run('unshare', ['--mount', 'sh', '-c', script], '/')
+    await eventually('the program runs', () => readCommandLine(child.pid)[0] === program)
+    expect(listDirectoryProcesses(data)).toEqual([child.pid])
+  },
+)

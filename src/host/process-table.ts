@@ -2,7 +2,7 @@
 // postmaster's death does not end its backends (they go on committing), so they are looked for by
 // their working directory, which every PostgreSQL process keeps at its data directory.
 
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { readTextOrNull } from './read-text.ts'
 
@@ -21,27 +21,50 @@ export function resolveDataDirectory(dataDirectory: string): string {
   }
 }
 
+/** Device and inode; null when there is nothing, or nothing that we may look at. */
+function identityOf(file: string): string | null {
+  try {
+    const { dev, ino } = statSync(file, { bigint: true })
+    return `${String(dev)}:${String(ino)}`
+  } catch {
+    return null
+  }
+}
+
 /**
  * Ids of all PostgreSQL processes that run in `directory`, and of what they started (archive commands).
+ * The directory is known by device and inode: a server that was started through a link or a bind mount has
+ * another path to the same place, and one in a container sees paths of its own.
  * A shell that somebody has left in that directory is not among them. Zombies are dead and not listed.
  * @param directory as `resolveDataDirectory` gives it
  */
 export function listDirectoryProcesses(directory: string): readonly number[] {
   const found = new Set<number>()
   const others: ProcessEntry[] = []
+  const identity = identityOf(directory)
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
     const pid = Number(name)
     const workingDirectory = readLink(`/proc/${name}/cwd`)
-    if (workingDirectory !== directory && workingDirectory !== `${directory} (deleted)`) continue
+    if (workingDirectory === null) continue
+    const isThere =
+      workingDirectory === directory ||
+      workingDirectory === `${directory} (deleted)` ||
+      (identity !== null && identityOf(`/proc/${name}/cwd`) === identity)
+    if (!isThere) continue
     const entry = readEntry(pid)
     if (entry === null) continue
-    if (entry.command === 'postgres' || entry.command === 'postmaster') found.add(pid)
+    if (isServerCommand(entry.command)) found.add(pid)
     else others.push(entry)
   }
   addDescendants(found, others)
   found.delete(process.pid)
   return [...found]
+}
+
+/** Also of a program that somebody has given a name of its own, such as `postgres-17`. */
+function isServerCommand(command: string): boolean {
+  return command.startsWith('postgres') || command === 'postmaster'
 }
 
 function addDescendants(found: Set<number>, others: readonly ProcessEntry[]): void {

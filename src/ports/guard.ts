@@ -22,6 +22,11 @@ export interface Guard {
   /** True while the guard process answers. A primary without a guard must be stopped. */
   isAlive(): boolean
   /**
+   * Whether a PostgreSQL runs that the guard has started, as it said last; null when there is no guard to
+   * ask. A server that runs although this is false was started by somebody else.
+   */
+  holdsServer(): boolean | null
+  /**
    * Starts a guard when there is none, or takes over the one that a former agent left behind, with
    * the PostgreSQL that it holds.
    */

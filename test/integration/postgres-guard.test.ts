@@ -1,10 +1,11 @@
 // The guard on a real PostgreSQL: nothing writes after the deadline, whoever is dead or frozen.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { readFile, rename } from 'node:fs/promises'
+import { readFile, rename, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { renderArguments } from '../../src/adapters/postgres/settings.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import type { MonotonicMs } from '../../src/core/names.ts'
 import { parseSharedMemory } from '../../src/host/shared-memory.ts'
@@ -200,6 +201,68 @@ function sharedFiles(pids: readonly number[]): readonly string[] {
   const maps = pids.map((pid) => readFileSync(`/proc/${String(pid)}/maps`, 'utf8'))
   return parseSharedMemory(maps.join('\n')).files
 }
+
+describe('a server that the guard did not start', () => {
+  /** What a person does: stops PostgreSQL and starts it again, perhaps through a link to its directory. */
+  async function restartByHand(dataDirectory = node.paths.data): Promise<void> {
+    const { runAs, binaries } = lab
+    const guardLog = path.join(node.paths.logs, 'guard.log')
+    const postmaster = processes(node).length === 0 ? null : readPostmasterPid()
+    if (postmaster !== null) process.kill(postmaster, 'SIGINT')
+    // The guard looks for what its own server left behind before it says so.
+    await waitFor(
+      'the guard has seen the end of its server',
+      () => readFile(guardLog, 'utf8'),
+      (text) => text.includes('PostgreSQL is gone'),
+    )
+    const drop =
+      runAs === null ? [] : [`--reuid=${runAs.uid}`, `--regid=${runAs.gid}`, '--clear-groups']
+    const [, , ...settings] = renderArguments(node.options)
+    const program = path.join(binaries.directory, 'postgres')
+    spawn('setpriv', [...drop, '--', program, '-D', dataDirectory, ...settings], {
+      cwd: '/',
+      stdio: 'ignore',
+      detached: true,
+    }).unref()
+    await waitFor(
+      'the server runs again',
+      () => node.postgres.observe(2000),
+      (seen) => seen.kind === 'primary',
+    )
+  }
+
+  function readPostmasterPid(): number {
+    return Number(readFileSync(path.join(node.paths.data, 'postmaster.pid'), 'utf8').split('\n')[0])
+  }
+
+  test.each(['immediate', 'fast'] as const)('stop (%s) ends it all the same', async (mode) => {
+    await lab.startPrimary(node)
+    await restartByHand()
+    expect(node.guard.holdsServer()).toBe(false)
+    await node.guard.stop(mode, 10_000)
+    expect(processes(node)).toEqual([])
+  })
+
+  test('started through a link to the directory: stop ends it too', async () => {
+    await lab.startPrimary(node)
+    const link = path.join(node.paths.nodeDirectory, 'link')
+    await symlink(node.paths.data, link)
+    await restartByHand(link)
+    await node.guard.stop('immediate', 10_000)
+    expect(processes(node)).toEqual([])
+  })
+
+  test('the agent is frozen: it ends at the deadline', async () => {
+    await lab.startPrimary(node)
+    await node.guard.disarm()
+    const agent = await lab.startAgent(node, 5000)
+    process.kill(agent.pid, 'SIGSTOP')
+    await restartByHand()
+    const goneAtMs = await awaitNoProcess()
+    expect(goneAtMs).toBeGreaterThanOrEqual(agent.stopByMs())
+    expect(goneAtMs - agent.stopByMs()).toBeLessThan(fenceMaxMs)
+  })
+})
 
 describe('death', () => {
   test('postmaster killed: busy backends are ended before the server counts as gone', async () => {

@@ -222,6 +222,7 @@ export function facts(name: string, changes: Partial<Facts> = {}): Facts {
     lastWalsenders: [],
     diskProbeMs: 1,
     isGuardAlive: true,
+    isServerUnguarded: false,
     guardStopByMs: null,
     election: null,
     promotionFailsSinceMs: null,

@@ -77,6 +77,10 @@ class Client implements GuardClient {
     return (this.#state?.stopByMs ?? null) as MonotonicMs | null
   }
 
+  holdsServer(): boolean | null {
+    return this.#state === null ? null : this.#state.server !== null
+  }
+
   isAlive(): boolean {
     return this.#connection?.isAnswering() === true && this.#state !== null
   }
@@ -113,10 +117,14 @@ class Client implements GuardClient {
   }
 
   async stop(mode: 'fast' | 'immediate', deadlineMs: number): Promise<void> {
-    if (this.#connection === null) {
-      await this.#stopWithoutGuard()
-      return
-    }
+    // A guard that died has taken its server along.
+    if (this.#connection === null) await this.#cleaning
+    else await this.#stopHeld(mode, deadlineMs)
+    await this.#endUnheld(deadlineMs)
+  }
+
+  /** Stops the server that the guard holds, if it holds one. */
+  async #stopHeld(mode: 'fast' | 'immediate', deadlineMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     let unsubscribe = (): void => undefined
     const gone = new Promise<void>((resolve, reject) => {
@@ -159,12 +167,19 @@ class Client implements GuardClient {
     await this.#cleanUp()
   }
 
-  /** A guard that died has taken its server along; otherwise there is nobody who could stop it. */
-  async #stopWithoutGuard(): Promise<void> {
-    await this.#cleaning
-    const directory = resolveDataDirectory(this.#program.dataDirectory)
-    if (listDirectoryProcesses(directory).length === 0) return
-    throw new PostgresError('failed', 'PostgreSQL cannot be stopped: there is no guard')
+  /**
+   * The guard answers for its own child only. A server that a person started by hand runs in the same
+   * directory and would go on as primary: nothing is stopped before no process is left there.
+   */
+  async #endUnheld(deadlineMs: number): Promise<void> {
+    const { dataDirectory, killAfterMs } = this.#program
+    const directory = resolveDataDirectory(dataDirectory)
+    try {
+      const endedCount = await endDirectoryProcesses(directory, killAfterMs, deadlineMs)
+      if (endedCount > 0) this.#emitEnd(endByHand)
+    } catch (error) {
+      throw new PostgresError('timeout', messageOf(error), { cause: error })
+    }
   }
 
   async reload(): Promise<void> {
@@ -332,6 +347,9 @@ class Client implements GuardClient {
     }
   }
 }
+
+/** A server that no guard held was ended by its directory. */
+const endByHand: ServerEnd = { kind: 'stopped', exitCode: null, signal: 'SIGQUIT', orphanCount: 0 }
 
 /** The server ended together with its guard. */
 const endUnseen: ServerEnd = { kind: 'killed', exitCode: null, signal: 'SIGQUIT', orphanCount: 0 }
