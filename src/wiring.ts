@@ -60,7 +60,7 @@ import type { Runtime } from './runtimes/runtime.ts'
 import { messageOf, PgherdError } from './lib/errors.ts'
 import type { AgentApi } from './ports/agent-api.ts'
 import type { Journal } from './ports/journal.ts'
-import type { Peers } from './ports/peers.ts'
+import type { HelloAnswer, Peers } from './ports/peers.ts'
 import type { Vip } from './ports/vip.ts'
 import type { StoreMember } from './ports/store-member.ts'
 
@@ -115,9 +115,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   })
   const peers = createPeers(caller, layout)
   if (self.isVoter) await checkEtcd(etcdProgram)
-  const member = makeMember(ground, peers)
+  let runnable: Runnable | null = null
+  const member = makeMember(ground, peers, () => runnable?.api.onHello() ?? null)
   const stack = { store, peers, member }
-  const runnable =
+  runnable =
     self.role === 'balancer' ? await makeBalancer(ground, stack) : await makeNode(ground, stack)
   const server = createAgentServer(systemClock, runnable.api, signer, {
     address: { host: self.host, port: self.apiPort },
@@ -228,24 +229,29 @@ function endpointsFor(ground: Ground): readonly { readonly host: string; readonl
   )
 }
 
-/** How long the agent of another voter may take to say whether the store has ever run there. */
-const askVoterMs = 1000
+/** How long the agent of another node may take to say what it has of a cluster. */
+const askNodeMs = 1000
 
-function makeMember(ground: Ground, peers: Peers): StoreMember {
+/** @param own what this node's own agent would answer; null while it is being made */
+function makeMember(ground: Ground, peers: Peers, own: () => HelloAnswer | null): StoreMember {
   const { loaded, self, directory, user, journal } = ground
-  const others = votersOf(loaded.layout).filter((voter) => voter.name !== self.name)
+  // A balancer that does not vote keeps nothing that could tell of a cluster.
+  const asked = loaded.layout.nodes.filter((node) => node.isVoter || node.role !== 'balancer')
   return createEtcdMember({
     layout: loaded.layout,
     node: self.name,
     directory: path.join(directory, 'store'),
+    markerFile: path.join(directory, 'store.json'),
     logFile: path.join(directory, 'logs', 'etcd.log'),
     program: etcdProgram,
     runAs: user,
-    askOtherVoters: () =>
+    askNodes: () =>
       Promise.all(
-        others.map(async ({ name }) => {
-          const answer = await peers.hello(name, askVoterMs).catch(() => null)
-          return { node: name, hasEverRun: answer?.hasEverRunStore ?? null }
+        asked.map(async ({ name }) => {
+          const answer =
+            name === self.name ? own() : await peers.hello(name, askNodeMs).catch(() => null)
+          const { traces = null, foundingToken = null } = answer ?? {}
+          return { node: name, traces, foundingToken }
         }),
       ),
     log: (level, message, fields) => {

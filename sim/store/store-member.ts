@@ -27,6 +27,10 @@ export class SimStoreMember implements StoreMember {
     return this.#voter !== null
   }
 
+  foundingToken(): string | null {
+    return null
+  }
+
   async moveLeadershipAway(_deadlineMs: number): Promise<void> {
     if (this.#voter?.place === this.#model.leaderPlace) this.#model.moveLeader()
   }

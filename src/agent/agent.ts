@@ -14,7 +14,7 @@ import type { AgentApi } from '../ports/agent-api.ts'
 import type { PostgresEnd } from '../ports/guard.ts'
 import type { HelloAnswer } from '../ports/peers.ts'
 import { act } from './act.ts'
-import { checkBeforeFirstLease } from './first-lease.ts'
+import { checkBeforeFirstLease, hasData, tracesOf } from './first-lease.ts'
 import { ListChange } from './list-change.ts'
 import type { AgentOptions, AgentPorts, Node } from './node.ts'
 import { count, createNode, factsOf } from './node.ts'
@@ -379,9 +379,14 @@ function untilLeaseIsFreeMs(facts: Facts): number {
 }
 
 function hello(node: Node): HelloAnswer {
-  const { directory } = node.memory
-  const hasData = directory !== null && directory.kind !== 'absent' && directory.kind !== 'staged'
-  return { report: reportOf(node), hasData, hasEverRunStore: node.ports.member.hasEverRun() }
+  const { member } = node.ports
+  return {
+    report: reportOf(node),
+    hasData: hasData(node),
+    hasEverRunStore: member.hasEverRun(),
+    traces: tracesOf(node),
+    foundingToken: member.foundingToken(),
+  }
 }
 
 async function events(node: Node, countMax: number): ReturnType<AgentApi['events']> {

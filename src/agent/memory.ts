@@ -65,6 +65,8 @@ export type Memory = {
   backoffUntilMs: MonotonicMs
   deferUntilMs: MonotonicMs
   bootstrapCheck: 'unknown' | 'clear' | 'data-elsewhere'
+  /** What the first primary waits for, for people; null when nothing holds it back. */
+  bootstrapWait: string | null
   noLeaseSinceMs: MonotonicMs | null
   /** Since when a listed standby has not been streaming. */
   lostSinceMs: Map<Incarnation, MonotonicMs>
@@ -114,6 +116,7 @@ export function emptyMemory(clock: Clock): Memory {
     backoffUntilMs: nowMs,
     deferUntilMs: nowMs,
     bootstrapCheck: 'unknown',
+    bootstrapWait: null,
     noLeaseSinceMs: null,
     lostSinceMs: new Map(),
     slotsKeptAtMs: null,

@@ -81,7 +81,7 @@ function stateOf(node: Node): { state: NodeState; detail: string | null } {
     case 'stopped':
       return { state: 'stopped', detail: null }
     case 'absent':
-      return { state: 'waiting', detail: 'has no data yet' }
+      return { state: 'waiting', detail: memory.bootstrapWait ?? 'has no data yet' }
     case 'unknown':
       return { state: 'starting', detail: server.why }
   }

@@ -192,6 +192,27 @@ describe('who is primary', () => {
     ])
   })
 
+  test('no store, and its members say for what they wait: each reason once, with its nodes', () => {
+    const waiting = (name: string, detail: string) =>
+      healthyView(name, { ...noStore, lease: null, storeMember: { kind: 'starting', detail } })
+    const lost = 'etcd ran on this node before, but its directory is empty'
+    const status = merge({
+      'pg-0': waiting('pg-0', lost),
+      'pg-1': waiting('pg-1', lost),
+      'pg-2': dead,
+      'pgw-0': dead,
+      'lb-0': dead,
+    })
+    expect(status.reasons.filter((reason) => reason.code === 'store-member')).toEqual([
+      {
+        code: 'store-member',
+        node: 'pg-0',
+        message: `etcd on pg-0, pg-1: ${lost}`,
+        next: 'pgherd logs pg-0 pg-1',
+      },
+    ])
+  })
+
   test('of two views of one epoch, the one with a store and the later state counts', () => {
     const behind = healthyView('pg-2', {
       ...noStore,

@@ -27,6 +27,8 @@ export type AgentView = {
   readonly storeMember: {
     readonly kind: 'none' | 'starting' | 'running' | 'failed'
     readonly isEmpty?: boolean
+    /** With `starting` and `failed`: what it does, waits for, or fails with. */
+    readonly detail?: string
   }
   readonly walsenders: readonly {
     readonly applicationName: string

@@ -25,6 +25,7 @@ export type ReasonCode =
   | 'primary-gone'
   | 'store-unreachable'
   | 'store-votes'
+  | 'store-member'
   | 'paused'
   | 'node-failed'
   | 'node-stopped'
@@ -73,6 +74,7 @@ export function reasonsOf(facts: ReasonFacts): readonly StatusReason[] {
     ...doubleReasons(facts),
     ...causeFirst(facts, missingPrimary(facts), storeReasons(facts)),
     ...recordReasons(facts),
+    ...memberReasons(facts),
     ...pausedReasons(facts),
     ...nodeReasons(facts),
     ...voteReasons(facts),
@@ -291,6 +293,25 @@ function votersWithoutCopy({ store, observations }: ReasonFacts): readonly NodeN
       const one = observations.get(name)
       return one?.kind === 'answered' && one.view.storeMember.isEmpty === true
     })
+}
+
+/** What a member of the store fails with; while the store is out of reach also what one waits for. */
+function memberReasons(facts: ReasonFacts): StatusReason[] {
+  const { store, observations } = facts
+  const nodesOf = new Map<string, NodeName[]>()
+  for (const { name, state } of store.voters) {
+    const observation = observations.get(name)
+    if (observation?.kind !== 'answered') continue
+    const { detail } = observation.view.storeMember
+    const isTold = state === 'failed' || (state === 'starting' && !store.isReachable)
+    if (isTold && detail !== undefined) nodesOf.set(detail, [...(nodesOf.get(detail) ?? []), name])
+  }
+  return [...nodesOf].map(([detail, names]) => ({
+    code: 'store-member',
+    node: names[0] ?? null,
+    message: `etcd on ${names.join(', ')}: ${detail}`,
+    next: `pgherd logs ${names.join(' ')}`,
+  }))
 }
 
 /** Said after the nodes that are missing, for they are the cause. */
@@ -593,6 +614,7 @@ const subjects: Readonly<Record<ReasonCode, string>> = {
   'primary-gone': 'dead primary',
   'store-unreachable': 'store',
   'store-votes': 'votes of the store',
+  'store-member': 'etcd',
   paused: 'automation paused',
   'node-failed': 'failed node',
   'node-stopped': 'stopped node',

@@ -35,16 +35,29 @@ export type ConfirmRequest = {
 /** Whether the peer knows no newer lease and has not been sealed for a higher epoch (safety.md 2.5). */
 export type ConfirmAnswer = { readonly isConfirmed: boolean; readonly promise: Epoch }
 
+/** What tells that a node has been part of a cluster: nobody founds a store beside it. */
+export type ClusterTrace =
+  /** A store has run on this node, whatever is left of it. */
+  | 'store'
+  | 'promise'
+  | 'system-id'
+  /** A data directory, usable or not. */
+  | 'data'
+
 /** What a peer tells without the store: used before the very first lease, and by `status`. */
 export type HelloAnswer = {
   readonly report: NodeReport
   /** True when this node holds a data directory (of any cluster). */
   readonly hasData: boolean
-  /**
-   * Whether this volume has ever been part of the store; a voter with an empty one asks, because it
-   * must not found a second store. Null: not known (an answer of an older version).
-   */
+  /** The part of `traces` that older versions ask for. Null: not known. */
   readonly hasEverRunStore: boolean | null
+  /**
+   * What this node has of a cluster, empty when nothing: a voter with an empty store asks every node,
+   * because it must not found a second store. Null: not known yet, or an answer of an older version.
+   */
+  readonly traces: readonly ClusterTrace[] | null
+  /** The founding of the store that this voter has begun; founders start under one token. */
+  readonly foundingToken: string | null
 }
 
 /** The peer could not be reached, was too slow, or did not prove that it belongs to the cluster. */

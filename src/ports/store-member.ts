@@ -13,8 +13,10 @@ export interface StoreMember {
   /** Starts the member and keeps it alive until `stop`. A wiped one is replaced, a killed one restarted. */
   start(): void
   state(): StoreMemberState
-  /** Whether this volume has ever been part of the store. A peer with an empty volume asks for it. */
+  /** Whether this node has ever been part of the store. A peer with an empty store asks for it. */
   hasEverRun(): boolean
+  /** The token of the founding that this voter has begun; null when it has begun none. */
+  foundingToken(): string | null
   /** Asks etcd to lead from another member: the primary's host should not carry both. */
   moveLeadershipAway(deadlineMs: number): Promise<void>
   stop(): Promise<void>

@@ -1,7 +1,15 @@
 // The store members of three voters on real etcd: from nothing in any order, killed, wiped, damaged,
 // removed, full. Each is brought back by its own agent and nobody else.
 
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { Agent } from 'node:http'
@@ -226,23 +234,25 @@ describe('from nothing', () => {
     await cluster.stop()
   })
 
-  it('one alone waits and says for whom; two are a store; the third comes late', async () => {
+  it('waits for every node and says for whom; then the founders found and the slow one comes late', async () => {
     cluster = await makeVoters(3)
     const [first, second, third] = cluster.voters
     first!.start()
-    await eventually('it says for whom', () => detailOf(first!).includes('waits for'))
-    expect(detailOf(first!)).toBe(
-      'waits for n1, n2: 2 of 3 voters must say that there is no store yet',
-    )
+    await eventually('it says for whom', () => detailOf(first!).includes('from n1, n2'))
     third!.start()
-    await allRunning([first!, third!])
-    await writeSequence(cluster, 1)
+    await eventually('it says for whom', () => detailOf(third!).includes('from n1:'))
+    expect(detailOf(first!)).toContain('founded only after every node has answered')
+    expect([...first!.etcdPids(), ...third!.etcdPids()]).toEqual([])
     second!.start()
     await allRunning(cluster.voters)
+    await writeSequence(cluster, 1)
     expect(await listed(second!)).toHaveLength(3)
+    const tokens = cluster.voters.map((voter) => voter.member().foundingToken())
+    // Who came late was let in by the store itself.
+    expect(new Set(tokens.filter((token) => token !== null)).size).toBe(1)
   })
 
-  it('wiped while the others are away → founds nothing, joins when they are back', async () => {
+  it('wiped, marker and all, while the others are away → founds nothing, joins when they are back', async () => {
     cluster = await makeVoters(3)
     const [first, second, third] = cluster.voters
     for (const voter of cluster.voters) voter.start()
@@ -250,16 +260,121 @@ describe('from nothing', () => {
     await writeSequence(cluster, 7)
     for (const voter of cluster.voters) await voter.stop()
 
-    rmSync(third!.directory, { recursive: true })
+    rmSync(path.dirname(third!.directory), { recursive: true })
     third!.start()
     await eventually('it waits', () => detailOf(third!).includes('waits for'))
     first!.start()
-    await eventually('it has heard of the store', () => detailOf(third!).includes('has run before'))
+    await eventually('it has heard of the store', () =>
+      detailOf(third!).includes('ran etcd before'),
+    )
     expect(third!.etcdPids()).toEqual([])
     second!.start()
     await allRunning(cluster.voters)
     const view = await cluster.connect().read(5000)
     expect(view.lease?.value.sequence).toBe(7)
+  })
+
+  it.each([
+    // The seen case: a volume that is not mounted at boot, the third voter down.
+    { emptied: [0, 1], third: 'down' },
+    { emptied: [0, 2], third: 'down' },
+    { emptied: [1, 2], third: 'down' },
+    { emptied: [0, 1], third: 'slow' },
+    { emptied: [1, 2], third: 'slow' },
+  ] as const)(
+    'stores of $emptied are not mounted, the third is $third → nothing is founded; the old store goes on',
+    async ({ emptied, third }) => {
+      cluster = await makeVoters(3)
+      for (const voter of cluster.voters) voter.start()
+      await allRunning(cluster.voters)
+      await writeSequence(cluster, 7)
+      const { clusterId } = await calls.status(cluster.voters[0]!.endpoint, 2000)
+      for (const voter of cluster.voters) await voter.stop()
+
+      const empty = emptied.map((index) => cluster.voters[index]!)
+      const full = cluster.voters.find((voter) => !empty.includes(voter))!
+      for (const voter of empty) renameSync(voter.directory, `${voter.directory}.away`)
+      if (third === 'slow') {
+        full.known = null
+        full.start()
+      }
+      for (const voter of empty) voter.start()
+      for (const voter of empty) {
+        await eventually('it says what is wrong', () =>
+          detailOf(voter).startsWith(
+            `etcd ran on ${voter.name} before, but its directory is empty`,
+          ),
+        )
+        expect(voter.etcdPids()).toEqual([])
+      }
+      for (const voter of empty) {
+        await voter.stop()
+        rmSync(voter.directory, { recursive: true })
+        renameSync(`${voter.directory}.away`, voter.directory)
+        voter.start()
+      }
+      await allRunning(empty)
+      full.known = []
+      if (!full.hasAgent()) full.start()
+      await allRunning(cluster.voters)
+      expect((await cluster.connect().read(5000)).lease?.value.sequence).toBe(7)
+      expect((await calls.status(full.endpoint, 2000)).clusterId).toBe(clusterId)
+    },
+  )
+
+  it('the folders of two nodes are new, the third only has data → nothing is founded', async () => {
+    cluster = await makeVoters(3)
+    const [first, second, third] = cluster.voters
+    third!.known = ['promise', 'data']
+    for (const voter of cluster.voters) voter.start()
+    for (const voter of [first!, second!, third!]) {
+      await eventually('it says why', () =>
+        detailOf(voter).includes('n2 has a promise and has data'),
+      )
+      expect(voter.etcdPids()).toEqual([])
+    }
+  })
+
+  it('members of two foundings with the same voters → never one store, and it is said', async () => {
+    cluster = await makeVoters(3)
+    const [first, ...others] = cluster.voters
+    for (const voter of cluster.voters) voter.start()
+    await allRunning(cluster.voters)
+    const old = await calls.status(first!.endpoint, 2000)
+    for (const voter of cluster.voters) await voter.stop()
+    renameSync(path.dirname(first!.directory), `${path.dirname(first!.directory)}.away`)
+    for (const voter of others) rmSync(path.dirname(voter.directory), { recursive: true })
+
+    for (const voter of cluster.voters) voter.start()
+    await allRunning(cluster.voters)
+    await writeSequence(cluster, 9)
+    const next = await calls.status(others[0]!.endpoint, 2000)
+    expect(next.clusterId).not.toBe(old.clusterId)
+    await first!.stop()
+    rmSync(path.dirname(first!.directory), { recursive: true })
+    renameSync(`${path.dirname(first!.directory)}.away`, path.dirname(first!.directory))
+    first!.start()
+    await eventually('it says that they are two', () =>
+      detailOf(first!).includes('is of another etcd cluster than that of n1, n2'),
+    )
+    expect(first!.state().kind).toBe('failed')
+    expect((await cluster.connect().read(5000)).lease?.value.sequence).toBe(9)
+  })
+
+  it('killed in the middle of a founding → goes on under the same token', async () => {
+    cluster = await makeVoters(3)
+    const [first, ...others] = cluster.voters
+    for (const voter of others) voter.known = null
+    for (const voter of cluster.voters) voter.start()
+    await eventually('it waits', () => detailOf(first!).includes('from n1, n2'))
+    for (const voter of others) voter.known = []
+    await eventually('it has begun', () => first!.member().foundingToken() !== null)
+    const token = first!.member().foundingToken()
+    await first!.stop()
+    rmSync(first!.directory, { recursive: true })
+    first!.start()
+    await allRunning(cluster.voters)
+    expect(first!.member().foundingToken()).toBe(token)
   })
 
   it('a single voter → founds at once', async () => {

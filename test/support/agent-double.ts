@@ -97,7 +97,13 @@ export function makeAgentApi(changes: Partial<AgentApi> = {}): AgentApi {
     onChange: () => undefined,
     onSeal: async (request) => ({ kind: 'refused', promise: request.epoch, why: 'a test' }),
     onConfirm: (request) => ({ isConfirmed: true, promise: request.epoch }),
-    onHello: () => ({ report: makeReport(), hasData: true, hasEverRunStore: true }),
+    onHello: () => ({
+      report: makeReport(),
+      hasData: true,
+      hasEverRunStore: true,
+      traces: ['data'],
+      foundingToken: null,
+    }),
     ...changes,
   }
 }

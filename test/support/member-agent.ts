@@ -8,7 +8,7 @@ import { createEtcdMember } from '../../src/adapters/etcd/member.ts'
 const options = JSON.parse(process.argv[2] ?? '') as EtcdMemberOptions
 const member = createEtcdMember({
   ...options,
-  askOtherVoters: async () => [],
+  askNodes: async () => [],
   log: (level, message) => console.log(`${level} ${message}`),
 })
 member.start()

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 import { createEtcdClusterStore } from '../../src/adapters/etcd/cluster-store.ts'
 import type { EtcdClusterStore } from '../../src/adapters/etcd/cluster-store.ts'
 import type { Endpoint } from '../../src/adapters/etcd/endpoint.ts'
+import type { NodeAnswer } from '../../src/adapters/etcd/first-start.ts'
 import type { EtcdMemberOptions } from '../../src/adapters/etcd/member.ts'
 import { createEtcdMember } from '../../src/adapters/etcd/member.ts'
 import { resolveDatabaseUser } from '../../src/adapters/postgres/database-user.ts'
@@ -18,6 +19,7 @@ import type { ClusterName } from '../../src/core/names.ts'
 import { asNodeName } from '../../src/core/names.ts'
 import { timingPlans } from '../../src/core/timing-plan.ts'
 import { readCommandLine, signalProcess } from '../../src/host/process-table.ts'
+import type { ClusterTrace } from '../../src/ports/peers.ts'
 import type { StoreMember, StoreMemberState } from '../../src/ports/store-member.ts'
 import { freePorts } from './free-ports.ts'
 
@@ -27,6 +29,8 @@ export type TestVoter = {
   readonly peerUrl: string
   /** The member's own directory; etcd's is `etcd` below it. */
   readonly directory: string
+  /** What its agent knows of a cluster, the store aside; null: it does not answer, it is too slow. */
+  known: readonly ClusterTrace[] | null
   readonly logFile: string
   /** The agent comes up: its member starts, and it answers the others. */
   readonly start: () => void
@@ -75,7 +79,17 @@ export async function makeVoters(count: number): Promise<TestVoters> {
   }
   const runAs = await resolveDatabaseUser()
   const agents = new Map<string, StoreMember>()
-  const voters = nodes.map((node) => makeVoter(layout, node, folder, runAs, agents))
+  const ask = (name: string): NodeAnswer => {
+    const agent = agents.get(name)
+    const known = voters.find((voter) => voter.name === name)?.known ?? null
+    const node = asNodeName(name)
+    if (agent === undefined || known === null) return { node, traces: null, foundingToken: null }
+    const traces = agent.hasEverRun() ? (['store', ...known] as const) : known
+    return { node, traces, foundingToken: agent.foundingToken() }
+  }
+  const voters: readonly TestVoter[] = nodes.map((node) =>
+    makeVoter(layout, node, folder, runAs, { agents, ask }),
+  )
   const open: EtcdClusterStore[] = []
   return {
     layout,
@@ -106,12 +120,16 @@ function makeVoter(
   node: NodeLayout,
   folder: string,
   runAs: { readonly uid: number; readonly gid: number } | null,
-  agents: Map<string, StoreMember>,
+  world: {
+    readonly agents: Map<string, StoreMember>
+    readonly ask: (name: string) => NodeAnswer
+  },
 ): TestVoter {
+  const { agents } = world
   const directory = path.join(folder, node.name, 'store')
   const logFile = path.join(folder, node.name, 'logs', 'etcd.log')
   const logged: string[] = []
-  const others = layout.nodes.filter((other) => other !== node)
+  const markerFile = path.join(folder, node.name, 'store.json')
   const agent = (): StoreMember => {
     const found = agents.get(node.name)
     if (found === undefined) throw new Error(`the agent of ${node.name} is down`)
@@ -122,6 +140,7 @@ function makeVoter(
     endpoint: { host: node.host, port: node.storeClientPort! },
     peerUrl: `http://${node.host}:${node.storePeerPort!}`,
     directory,
+    known: [],
     logFile,
     logged,
     start: () => {
@@ -129,20 +148,18 @@ function makeVoter(
         layout,
         node: node.name,
         directory,
+        markerFile,
         logFile,
         program: 'etcd',
         runAs,
-        askOtherVoters: async () =>
-          others.map(({ name }) => ({
-            node: name,
-            hasEverRun: agents.get(name)?.hasEverRun() ?? null,
-          })),
+        askNodes: async () => layout.nodes.map(({ name }) => world.ask(name)),
         log: (level, message) => void logged.push(`${level} ${message}`),
       })
       agents.set(node.name, member)
       member.start()
     },
-    startApart: () => startAgentProcess({ layout, node: node.name, directory, logFile, runAs }),
+    startApart: () =>
+      startAgentProcess({ layout, node: node.name, directory, markerFile, logFile, runAs }),
     stop: async () => {
       const running = agents.get(node.name)
       agents.delete(node.name)
@@ -156,7 +173,7 @@ function makeVoter(
 }
 
 async function startAgentProcess(
-  options: Omit<EtcdMemberOptions, 'program' | 'askOtherVoters' | 'log'>,
+  options: Omit<EtcdMemberOptions, 'program' | 'askNodes' | 'log'>,
 ): Promise<() => Promise<void>> {
   const program = path.join(import.meta.dirname, 'member-agent.ts')
   const settings = JSON.stringify({ ...options, program: 'etcd' })

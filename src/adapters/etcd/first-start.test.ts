@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { asNodeName } from '../../core/names.ts'
-import type { FirstStartFacts, VoterAnswer } from './first-start.ts'
-import { decideFirstStart } from './first-start.ts'
+import type { ClusterTrace } from '../../ports/peers.ts'
+import type { FirstStartFacts, NodeAnswer } from './first-start.ts'
+import { decideFirstStart, isClusterKnown } from './first-start.ts'
 import type { ListedMember } from './messages.ts'
 
 const [n0, n1, n2] = ['n0', 'n1', 'n2'].map(asNodeName)
@@ -19,45 +20,103 @@ const others: readonly ListedMember[] = [
   member({ id: '2', name: 'n2', peerUrls: ['http://10.0.0.3:2480'] }),
 ]
 
-const answersOf = (...ran: (boolean | null)[]): VoterAnswer[] =>
-  ran.map((hasEverRun, index) => ({ node: [n1!, n2!][index]!, hasEverRun }))
+/** What n0, n1, n2 and the standby s3, which does not vote, say; null: silent. */
+const answersOf = (...said: (readonly ClusterTrace[] | null)[]): NodeAnswer[] =>
+  said.map((traces, index) => ({
+    node: [n0!, n1!, n2!, asNodeName('s3')][index]!,
+    traces,
+    foundingToken: null,
+  }))
+const nothing = answersOf([], [], [], [])
+const withToken = (answers: readonly NodeAnswer[], tokens: Record<string, string>): NodeAnswer[] =>
+  answers.map((answer) => ({ ...answer, foundingToken: tokens[answer.node] ?? null }))
 
 const facts = (changes: Partial<FirstStartFacts> = {}): FirstStartFacts => ({
   self: n0!,
   ownPeerUrl,
   hasEverRunHere: false,
-  answers: answersOf(false, false),
+  ownToken: null,
+  answers: nothing,
+  voters: [n0!, n1!, n2!],
   members: null,
   ...changes,
 })
 
 describe('an empty voter', () => {
-  it('all say that there is no store → founds', () => {
-    expect(decideFirstStart(facts())).toEqual({ kind: 'found' })
+  it('every node says that it knows nothing → the first voter founds and draws the token', () => {
+    expect(decideFirstStart(facts())).toEqual({ kind: 'found', token: null })
   })
 
-  it('a majority with itself says so, the third is silent → founds', () => {
-    expect(decideFirstStart(facts({ answers: answersOf(null, false) })).kind).toBe('found')
-  })
-
-  it('nobody answers → waits, and says for whom', () => {
-    expect(decideFirstStart(facts({ answers: answersOf(null, null) }))).toEqual({
+  it('the other voters wait for it, then found under its token', () => {
+    expect(decideFirstStart(facts({ self: n2! }))).toEqual({
       kind: 'wait',
-      detail: 'waits for n1, n2: 2 of 3 voters must say that there is no store yet',
+      detail: 'waits for n0 to found the etcd cluster',
+    })
+    const answers = withToken(nothing, { n0: 'a' })
+    expect(decideFirstStart(facts({ self: n2!, answers }))).toEqual({ kind: 'found', token: 'a' })
+  })
+
+  it('the first voter began anew, another founds already → takes its token', () => {
+    const answers = withToken(nothing, { n1: 'a' })
+    expect(decideFirstStart(facts({ answers }))).toEqual({ kind: 'found', token: 'a' })
+  })
+
+  it('killed in the middle of a founding → goes on with its own token', () => {
+    expect(decideFirstStart(facts({ ownToken: 'a' }))).toEqual({ kind: 'found', token: 'a' })
+  })
+
+  it('two foundings → nobody joins either', () => {
+    const answers = withToken(nothing, { n0: 'a', n1: 'b' })
+    const decision = decideFirstStart(facts({ answers, ownToken: 'a' }))
+    expect(decision.kind === 'wait' && decision.detail).toContain('n0, n1 began different')
+  })
+
+  it.each([
+    ['a voter', answersOf([], [], null, []), 'n2'],
+    ['a node that does not vote', answersOf([], [], [], null), 's3'],
+    ['its own agent', answersOf(null, [], [], []), 'n0'],
+  ])('%s is silent → waits, and says for whom', (_, answers, silent) => {
+    expect(decideFirstStart(facts({ answers }))).toEqual({
+      kind: 'wait',
+      detail:
+        `waits for an answer from ${silent}: a new etcd cluster is founded only after every node ` +
+        'has answered that it has no data',
     })
   })
 
-  it('somebody has run before, the store does not answer → waits, and says where', () => {
-    expect(decideFirstStart(facts({ answers: answersOf(true, false) }))).toEqual({
+  it('a standby that does not vote has data → waits, and says who, why and what to do', () => {
+    const answers = answersOf([], [], null, ['promise', 'system-id', 'data'])
+    expect(decideFirstStart(facts({ answers }))).toEqual({
       kind: 'wait',
-      detail: 'the store has run before (on n1), but no majority of it answers; start n1, n2',
+      detail:
+        'a cluster exists (s3 has a promise and has a system identifier and has data), but no majority ' +
+        'of etcd answers, and a second etcd cluster must not be founded beside it: start n1, n2 with ' +
+        'their etcd directories; no answer from n2',
     })
   })
 
-  it('single voter → founds, also when its store is lost', () => {
-    for (const hasEverRunHere of [false, true]) {
-      expect(decideFirstStart(facts({ answers: [], hasEverRunHere })).kind).toBe('found')
-    }
+  it('it has run here → says that the directory was lost', () => {
+    expect(decideFirstStart(facts({ hasEverRunHere: true }))).toEqual({
+      kind: 'wait',
+      detail:
+        'etcd ran on n0 before, but its directory is empty (volume not mounted, or deleted), and no ' +
+        'majority of etcd answers: mount the volume or put the directory back, or start n1, n2',
+    })
+  })
+
+  it.each([
+    ['its store is lost', { hasEverRunHere: true }],
+    ['it has a promise', { answers: answersOf(['promise']) }],
+    ['it has data', { answers: answersOf(['data']) }],
+    ['a standby has data', { answers: answersOf([], ['data']) }],
+  ])('single voter, %s → founds nothing', (_, changes) => {
+    const decision = decideFirstStart(facts({ voters: [n0!], answers: answersOf([]), ...changes }))
+    expect(decision.kind).toBe('wait')
+  })
+
+  it('single voter of a new cluster → founds', () => {
+    const decision = decideFirstStart(facts({ voters: [n0!], answers: answersOf([]) }))
+    expect(decision).toEqual({ kind: 'found', token: null })
   })
 
   it('in no list → joins', () => {
@@ -66,7 +125,10 @@ describe('an empty voter', () => {
 
   it('a founder who comes late, its entry never served → its place is still its own', () => {
     const expected = member({ clientUrls: [] })
-    expect(decideFirstStart(facts({ members: [...others, expected] })).kind).toBe('found')
+    expect(decideFirstStart(facts({ members: [...others, expected] }))).toEqual({
+      kind: 'take-place',
+      id: '7',
+    })
   })
 
   it.each([
@@ -85,42 +147,53 @@ describe('an empty voter', () => {
     expect(decision).toEqual({ kind: 'join', replaces: former })
   })
 
-  it('its entry never served, but this volume did → it is a former self', () => {
+  it('its entry never served, but etcd ran or was started here → it is a former self', () => {
     const entry = member({ clientUrls: [] })
-    const decision = decideFirstStart(facts({ hasEverRunHere: true, members: [entry] }))
-    expect(decision.kind).toBe('join')
+    for (const changes of [{ hasEverRunHere: true }, { ownToken: 'a' }]) {
+      expect(decideFirstStart(facts({ ...changes, members: [entry] })).kind).toBe('join')
+    }
   })
 })
 
 describe('whatever is known', () => {
-  const values = [true, false, null] as const
+  const traces: readonly (readonly ClusterTrace[] | null)[] = [
+    null,
+    [],
+    ['store'],
+    ['promise'],
+    ['system-id'],
+    ['data'],
+    ['store', 'promise', 'system-id', 'data'],
+  ]
 
-  it('founds beside others only when none has run and a majority says so', () => {
+  it('founds only when every node has answered and none knows of a cluster', () => {
     let foundCount = 0
-    for (const left of values) {
-      for (const right of values) {
-        for (const hasEverRunHere of [true, false]) {
-          const decision = decideFirstStart(
-            facts({ answers: answersOf(left, right), hasEverRunHere }),
-          )
-          if (decision.kind !== 'found') continue
-          foundCount += 1
-          expect([left, right, hasEverRunHere]).not.toContain(true)
-          expect([left, right]).toContain(false)
+    let allCount = 0
+    for (const a of traces) {
+      for (const b of traces) {
+        for (const c of traces) {
+          for (const d of traces) {
+            for (const hasEverRunHere of [true, false]) {
+              for (const self of [n0!, n2!]) {
+                for (const ownToken of [null, 'a']) {
+                  allCount += 1
+                  const answers = answersOf(a, b, c, d)
+                  const all = facts({ self, answers, hasEverRunHere, ownToken })
+                  const decision = decideFirstStart(all)
+                  expect(['found', 'wait']).toContain(decision.kind)
+                  if (decision.kind !== 'found') continue
+                  foundCount += 1
+                  expect(isClusterKnown(all)).toBe(false)
+                  expect([a, b, c, d].map((said) => said?.length)).toEqual([0, 0, 0, 0])
+                }
+              }
+            }
+          }
         }
       }
     }
+    expect(allCount).toBe(7 ** 4 * 8)
+    // The first voter, with and without a token, and another with one.
     expect(foundCount).toBe(3)
-  })
-
-  it('five voters → three must say so', () => {
-    const names = ['a', 'b', 'c', 'd'].map(asNodeName)
-    for (let sayingNever = 0; sayingNever <= 4; sayingNever += 1) {
-      const answers = names.map((node, index) => ({
-        node,
-        hasEverRun: index < sayingNever ? false : null,
-      }))
-      expect(decideFirstStart(facts({ answers })).kind).toBe(sayingNever >= 2 ? 'found' : 'wait')
-    }
   })
 })

@@ -1,8 +1,9 @@
-// How a member comes into the store: asks the other voters and their etcd, founds or joins, or waits and
-// says for what. The decision itself is in first-start.ts.
+// How a member comes into the store: asks every node and the etcd of the voters, founds or joins, or
+// waits and says for what. The decision itself is in first-start.ts.
 
+import { randomBytes } from 'node:crypto'
 import { messageOf } from '../../lib/errors.ts'
-import type { VoterAnswer } from './first-start.ts'
+import type { NodeAnswer } from './first-start.ts'
 import { decideFirstStart } from './first-start.ts'
 import type { MemberCalls } from './member-calls.ts'
 import type { MemberDirectory } from './member-directory.ts'
@@ -20,7 +21,7 @@ export type AdmissionOptions = {
   readonly others: readonly VoterAddress[]
   readonly directory: MemberDirectory
   readonly calls: MemberCalls
-  readonly askOtherVoters: () => Promise<readonly VoterAnswer[]>
+  readonly askNodes: () => Promise<readonly NodeAnswer[]>
   /** Told what is done or waited for. */
   readonly say: (detail: string) => void
 }
@@ -40,31 +41,31 @@ export async function prepareStart(
   signal: AbortSignal,
 ): Promise<InitialCluster | null> {
   const { self, others, directory } = options
-  const founders = {
-    state: 'new',
-    members: renderFounders([...others, self].sort(byNode)),
-  } as const
-  if (!directory.isFresh()) return founders
+  const voters = [...others, self].sort(byNode)
   while (!signal.aborted) {
+    // Looked at each time: a volume may be mounted while we wait. etcd goes on with what is there, and
+    // could found nothing if it were gone by now.
+    if (!directory.isFresh()) return { state: 'existing', members: renderFounders(voters) }
     const [answers, found] = await Promise.all([
-      options.askOtherVoters(),
+      options.askNodes(),
       findStore(options.calls, others),
     ])
     const decision = decideFirstStart({
       self: self.node,
       ownPeerUrl: urlOf(self.peer),
       hasEverRunHere: directory.hasEverRun(),
+      ownToken: directory.foundingToken(),
       answers,
+      voters: voters.map((voter) => voter.node),
       members: found?.members ?? null,
     })
-    if (decision.kind === 'found') {
-      await directory.discardFragments()
-      return founders
-    }
+    if (decision.kind === 'found') return await foundStore(options, voters, decision.token)
     if (decision.kind === 'wait') options.say(decision.detail)
     else if (found !== null) {
       try {
-        return await join(options, found.voter, decision.replaces)
+        if (decision.kind === 'join') return await join(options, found.voter, decision.replaces)
+        await directory.discardFragments()
+        return { state: 'existing', members: renderMembers(found.members, decision.id, self.node) }
       } catch (error) {
         options.say(`cannot join the store yet: ${messageOf(error)}`)
       }
@@ -72,6 +73,22 @@ export async function prepareStart(
     await rest(askAgainMs, signal)
   }
   return null
+}
+
+/**
+ * Founds the store with `voters` as its members. Whoever may decide that a store is to be founded comes
+ * through here: the token is on disk before etcd can have written anything.
+ * @param token of the founding that another voter began; null draws a new one
+ */
+async function foundStore(
+  { directory }: AdmissionOptions,
+  voters: readonly VoterAddress[],
+  token: string | null,
+): Promise<InitialCluster> {
+  const agreed = token ?? randomBytes(16).toString('hex')
+  await directory.markFounding(agreed)
+  await directory.discardFragments()
+  return { state: 'new', members: renderFounders(voters), token: agreed }
 }
 
 /**

@@ -1,8 +1,11 @@
 // Calls to one particular member: its status, the list of members, leadership, upkeep.
 
 import type { Agent } from 'node:http'
+import { get } from 'node:http'
 import * as z from 'zod'
+import { messageOf } from '../../lib/errors.ts'
 import type { Endpoint } from './endpoint.ts'
+import { EtcdError } from './errors.ts'
 import { postJson } from './http.ts'
 import type { ListedMember, MemberStatus } from './messages.ts'
 import { parseMemberList, parseStatus, probeRequest } from './messages.ts'
@@ -23,6 +26,11 @@ export type MemberCalls = {
     timeoutMs: number,
   ) => Promise<{ readonly id: string; readonly members: readonly ListedMember[] }>
   readonly remove: (endpoint: Endpoint, id: string, timeoutMs: number) => Promise<void>
+  /**
+   * Which etcd cluster the member belongs to, by its port for peers: it answers there also while it has no
+   * leader. In hexadecimal, as etcd's log has it.
+   */
+  readonly clusterIdAtPeer: (endpoint: Endpoint, timeoutMs: number) => Promise<string>
   readonly moveLeader: (endpoint: Endpoint, targetId: string, timeoutMs: number) => Promise<void>
   /** Drops the history before `revision`, also from the file's used pages. */
   readonly compact: (endpoint: Endpoint, revision: number, timeoutMs: number) => Promise<void>
@@ -57,6 +65,7 @@ export function createMemberCalls(agent: Agent): MemberCalls {
     remove: async (endpoint, id, timeoutMs) => {
       await call(endpoint, '/v3/cluster/member/remove', { ID: id }, timeoutMs)
     },
+    clusterIdAtPeer: (endpoint, timeoutMs) => readClusterId(agent, endpoint, timeoutMs),
     moveLeader: async (endpoint, targetId, timeoutMs) => {
       const path = '/v3/maintenance/transfer-leadership'
       await call(endpoint, path, { targetID: targetId }, timeoutMs)
@@ -73,4 +82,20 @@ export function createMemberCalls(agent: Agent): MemberCalls {
       await call(endpoint, '/v3/maintenance/alarm', request, timeoutMs)
     },
   }
+}
+
+function readClusterId(agent: Agent, { host, port }: Endpoint, timeoutMs: number): Promise<string> {
+  const notAnswered = (message: string) => new EtcdError(message, { outcome: 'not-done' })
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const request = get({ agent, host, port, path: '/members', signal }, (response) => {
+      response.resume()
+      const id = response.headers['x-etcd-cluster-id']
+      if (typeof id === 'string') resolve(id)
+      else reject(notAnswered(`${host}:${String(port)} names no etcd cluster`))
+    })
+    request.on('error', (error) => {
+      reject(notAnswered(messageOf(error)))
+    })
+  })
 }

@@ -10,16 +10,22 @@ import { createMemberDirectory } from './member-directory.ts'
 
 let folder: string
 let directory: MemberDirectory
+const markerFile = (): string => path.join(folder, 'store.json')
 const inside = (...names: string[]): string => path.join(folder, 'store', ...names)
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'pgherd-member-'))
-  directory = createMemberDirectory(inside(), null)
+  directory = reopen()
   await directory.ensure()
 })
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
+
+/** As the next agent finds it. */
+function reopen(): MemberDirectory {
+  return createMemberDirectory(inside(), markerFile(), null)
+}
 
 function writeLog(): void {
   mkdirSync(inside('etcd', 'member', 'wal'), { recursive: true })
@@ -36,21 +42,50 @@ describe('directory of a member', () => {
     expect(directory.isFresh()).toBe(false)
   })
 
-  it('remembers under which id it served; a wiped volume does not', async () => {
+  it('remembers under which id it served, also when the store is gone', async () => {
     expect(directory.hasEverRun()).toBe(false)
-    expect(await directory.servedAs()).toBeNull()
+    expect(directory.servedAs()).toBeNull()
     await directory.markServed('18446744073709551615')
-    expect(directory.hasEverRun()).toBe(true)
-    expect(await directory.servedAs()).toBe('18446744073709551615')
     rmSync(inside(), { recursive: true })
-    expect(directory.hasEverRun()).toBe(false)
+    for (const each of [directory, reopen()]) {
+      expect(each.hasEverRun()).toBe(true)
+      expect(each.servedAs()).toBe('18446744073709551615')
+    }
   })
 
-  it('a marker that cannot be read → it has run, the id is unknown', async () => {
-    writeFileSync(inside('ever-run.json'), '{"member')
-    expect(directory.hasEverRun()).toBe(true)
-    expect(await directory.servedAs()).toBeNull()
+  it('a founding that was begun is no run; its token stays when it has served', async () => {
+    await directory.markFounding('abc')
+    writeLog()
+    expect(reopen().hasEverRun()).toBe(false)
+    expect(reopen().foundingToken()).toBe('abc')
+    await directory.markServed('7')
+    expect(reopen().hasEverRun()).toBe(true)
+    expect(reopen().foundingToken()).toBe('abc')
   })
+
+  it('the marker of an older version, inside → is read, and noted outside at the next start', async () => {
+    writeFileSync(inside('ever-run.json'), '{"memberId":"9"}')
+    const next = reopen()
+    expect(next.hasEverRun()).toBe(true)
+    await next.ensure()
+    rmSync(inside(), { recursive: true })
+    expect(reopen().servedAs()).toBe('9')
+  })
+
+  it('a write-ahead log without a marker → it has run', () => {
+    writeLog()
+    expect(directory.hasEverRun()).toBe(true)
+    expect(directory.foundingToken()).toBeNull()
+  })
+
+  it.each([() => markerFile(), () => inside('ever-run.json')])(
+    'a marker that cannot be read → it has run, the id is unknown',
+    (file) => {
+      writeFileSync(file(), '{"member')
+      expect(reopen().hasEverRun()).toBe(true)
+      expect(reopen().servedAs()).toBeNull()
+    },
+  )
 
   it('set aside → fresh, the old one is kept, an older one makes room; the marker stays', async () => {
     await directory.markServed('1')

@@ -56,7 +56,7 @@ describe('flags of etcd', () => {
   })
 
   it('a voter known by name → listens on its address and is found by its name', () => {
-    const initial = { state: 'new', members: renderFounders(voters) } as const
+    const initial = { state: 'new', members: renderFounders(voters), token: 'c0ffee' } as const
     const flags = renderFlags(layout, voters[1]!, '/data/etcd', '10.0.0.2', initial)
     expect(flags).toMatchInlineSnapshot(`
       [
@@ -68,7 +68,7 @@ describe('flags of etcd', () => {
         "--initial-advertise-peer-urls=http://db1.example:2479",
         "--initial-cluster=pg-0=http://10.0.0.1:2479,pg-1=http://db1.example:2479",
         "--initial-cluster-state=new",
-        "--initial-cluster-token=pgherd-app",
+        "--initial-cluster-token=pgherd-app-c0ffee",
         "--heartbeat-interval=50",
         "--election-timeout=250",
         "--pre-vote=true",

@@ -66,7 +66,10 @@ export function renderMembers(
 }
 
 /** What the first start needs to know; a later one ignores it. */
-export type InitialCluster = { readonly state: 'new' | 'existing'; readonly members: string }
+export type InitialCluster =
+  /** etcd makes the ids of cluster and members of the token: no two foundings can ever be mixed. */
+  | { readonly state: 'new'; readonly members: string; readonly token: string }
+  | { readonly state: 'existing'; readonly members: string }
 
 /**
  * @param bindHost the IP address to listen on: etcd refuses names there
@@ -89,7 +92,9 @@ export function renderFlags(
     `--initial-advertise-peer-urls=${urlOf(voter.peer)}`,
     `--initial-cluster=${initial.members}`,
     `--initial-cluster-state=${initial.state}`,
-    `--initial-cluster-token=pgherd-${layout.cluster}`,
+    ...(initial.state === 'new'
+      ? [`--initial-cluster-token=pgherd-${layout.cluster}-${initial.token}`]
+      : []),
     `--heartbeat-interval=${plan.etcdHeartbeatMs}`,
     `--election-timeout=${plan.etcdElectionMs}`,
     // A member that was frozen must not unseat a healthy leader when it wakes up (default from 3.5).

@@ -79,12 +79,12 @@ function nurseryFlags(
   client: Endpoint,
   peer: Endpoint,
 ): readonly string[] {
-  const initial = { state: 'new', members: `${voter.node}=${urlOf(voter.peer)}` } as const
+  const token = crypto.randomUUID()
+  const initial = { state: 'new', members: `${voter.node}=${urlOf(voter.peer)}`, token } as const
   const replaced: Readonly<Record<string, string>> = {
     '--listen-client-urls': urlOf(client),
     '--advertise-client-urls': urlOf(client),
     '--listen-peer-urls': urlOf(peer),
-    '--initial-cluster-token': `pgherd-${layout.cluster}-${crypto.randomUUID()}`,
   }
   return renderFlags(layout, voter, nursery, bindHost, initial).map((flag) => {
     const [name = ''] = flag.split('=', 1)

@@ -9,6 +9,7 @@ const mebibyte = 1024 * 1024
 
 const statusOf = (changes: Partial<MemberStatus> = {}): MemberStatus => ({
   memberId: '1',
+  clusterId: '3',
   leaderId: '2',
   databaseBytes: mebibyte,
   databaseBytesInUse: mebibyte,

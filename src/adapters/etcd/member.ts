@@ -11,7 +11,7 @@ import { messageOf } from '../../lib/errors.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { FirstRecords, SeenRecords } from '../../core/store-recovery.ts'
 import type { StoreCopy, StoreMember, StoreMemberState } from '../../ports/store-member.ts'
-import type { VoterAnswer } from './first-start.ts'
+import type { NodeAnswer } from './first-start.ts'
 import { findStore, prepareStart } from './member-admission.ts'
 import type { MemberCalls } from './member-calls.ts'
 import { createMemberCalls } from './member-calls.ts'
@@ -31,13 +31,18 @@ export type EtcdMemberOptions = {
   readonly node: NodeName
   /** The member's own, absolute; made when missing. */
   readonly directory: string
+  /** Says that this node has been part of the store; outside of `directory`, which may be lost. */
+  readonly markerFile: string
   readonly logFile: string
   /** The etcd program, by name or path. */
   readonly program: string
   /** Whom etcd runs as; null: as ourselves. */
   readonly runAs: FileOwner | null
-  /** Asks the agents of the other voters, each with a deadline; one answer for each of them. */
-  readonly askOtherVoters: () => Promise<readonly VoterAnswer[]>
+  /**
+   * Asks the agents of all nodes that keep anything, voters or not, this one too, each with a deadline;
+   * one answer for each of them.
+   */
+  readonly askNodes: () => Promise<readonly NodeAnswer[]>
   readonly log: Journal['log']
 }
 
@@ -48,6 +53,9 @@ export type EtcdMemberOptions = {
 const startingLookMs = 50
 const runningLookMs = 3000
 const lookTimeoutMs = 2000
+/** Between two looks at which etcd cluster the others belong to, while there is no leader. */
+const compareMs = 1000
+const waitsForMajority = 'waits for a majority of the store'
 /** A member that says nothing about itself for this long is ended and started again. */
 const silentMaxMs = 15_000
 /** One that ran for this long was not failing. */
@@ -64,6 +72,7 @@ const noMember: StoreMember = {
   start: () => undefined,
   state: () => ({ kind: 'none' }),
   hasEverRun: () => false,
+  foundingToken: () => null,
   moveLeadershipAway: async () => undefined,
   stop: async () => undefined,
   ownCopy: async () => null,
@@ -96,7 +105,7 @@ class EtcdMember implements StoreMember {
     this.#options = options
     this.#self = self
     this.#others = voters.filter((voter) => voter !== self)
-    this.#directory = createMemberDirectory(options.directory, options.runAs)
+    this.#directory = createMemberDirectory(options.directory, options.markerFile, options.runAs)
     this.#calls = createMemberCalls(this.#agent)
   }
 
@@ -110,6 +119,10 @@ class EtcdMember implements StoreMember {
 
   hasEverRun(): boolean {
     return this.#directory.hasEverRun()
+  }
+
+  foundingToken(): string | null {
+    return this.#directory.foundingToken()
   }
 
   async moveLeadershipAway(deadlineMs: number): Promise<void> {
@@ -232,7 +245,7 @@ class EtcdMember implements StoreMember {
       others: this.#others,
       directory,
       calls: this.#calls,
-      askOtherVoters: this.#options.askOtherVoters,
+      askNodes: this.#options.askNodes,
       say: (detail: string) => this.#starting(detail),
     }
     const initial = await prepareStart(admission, signal)
@@ -269,9 +282,20 @@ class EtcdMember implements StoreMember {
 
   async #lookAfter(running: EtcdProcess, over: AbortSignal): Promise<void> {
     let answeredAtMs = performance.now()
+    let compareAtMs = answeredAtMs + compareMs
     let isServing = false
-    this.#starting('waits for a majority of the store')
+    this.#starting(waitsForMajority)
     while (!over.aborted) {
+      // etcd answers no client before it has a leader, but its peers.
+      if (!isServing && performance.now() >= compareAtMs) {
+        compareAtMs = performance.now() + compareMs * 2
+        // Not waited for: hosts that are cut off answer late, and this member may serve meanwhile.
+        void this.#findForeignMembers().then((detail) => {
+          if (isServing || over.aborted) return
+          if (detail !== null) this.#state = { kind: 'failed', detail }
+          else if (this.#state.kind === 'failed') this.#starting(waitsForMajority)
+        })
+      }
       try {
         const status = await this.#calls.status(this.#self.client, lookTimeoutMs)
         answeredAtMs = performance.now()
@@ -298,6 +322,36 @@ class EtcdMember implements StoreMember {
     }
   }
 
+  /**
+   * Says when others belong to another etcd cluster than this member: etcd itself keeps them apart, but
+   * tells it in its log only. Null: none does, as far as they answer.
+   */
+  async #findForeignMembers(): Promise<string | null> {
+    const own = await this.#calls.clusterIdAtPeer(this.#self.peer, compareMs).catch(() => null)
+    if (own === null) return null
+    const answers = await Promise.all(
+      this.#others.map(async (voter) => {
+        const [clusterId, leaderId] = await Promise.all([
+          this.#calls.clusterIdAtPeer(voter.peer, compareMs).catch(() => null),
+          this.#calls.status(voter.client, compareMs).then(
+            (status) => status.leaderId,
+            () => '0',
+          ),
+        ])
+        return { voter, clusterId, leaderId }
+      }),
+    )
+    const foreign = answers.filter(({ clusterId }) => clusterId !== null && clusterId !== own)
+    if (foreign.length === 0) return null
+    const names = foreign.map(({ voter }) => voter.node).join(', ')
+    const isOtherRunning = foreign.some(({ leaderId }) => leaderId !== '0')
+    const detail = `the directory ${this.#options.directory} is of another etcd cluster than that of ${names}`
+    const wayOut = isOtherRunning
+      ? 'if the one that runs is the right one, stop this node and move the directory away: it joins then'
+      : 'stop the nodes and put the right directories back'
+    return `${detail}; they refuse each other; ${wayOut}`
+  }
+
   /** After a failed run: says what is wrong, and puts a worthless directory aside. */
   async #mend(reason: string, failureCount: number): Promise<void> {
     const trouble = classifyTrouble(reason)
@@ -306,7 +360,7 @@ class EtcdMember implements StoreMember {
     else this.#state = { kind: 'failed', detail: `${reason}; ${hint}; it is tried again` }
     if (this.#directory.isFresh() || !isWorthless(trouble, failureCount, false)) return
 
-    const id = await this.#directory.servedAs()
+    const id = this.#directory.servedAs()
     const found = await findStore(this.#calls, this.#others)
     // Without a majority of the others this directory may be the store's last good copy.
     if (found === null) return

@@ -80,8 +80,12 @@ describe('members', () => {
   })
 
   it('status → no leader is 0; only the own alarm counts', () => {
-    const header = { member_id: '12', revision: '3' }
-    expect(parseStatus({ header })).toMatchObject({ leaderId: '0', isOutOfSpace: false })
+    const header = { cluster_id: '7', member_id: '12', revision: '3' }
+    expect(parseStatus({ header })).toMatchObject({
+      clusterId: '7',
+      leaderId: '0',
+      isOutOfSpace: false,
+    })
     const ofAnother = { header, leader: '12', errors: ['memberID:99 alarm:NOSPACE '] }
     expect(parseStatus(ofAnother)).toMatchObject({ leaderId: '12', isOutOfSpace: false })
     const own = { header, errors: ['etcdserver: no leader', 'memberID:12 alarm:NOSPACE '] }

@@ -11,7 +11,12 @@ const int64 = z.string().default('0').transform(Number)
 const id64 = z.string().default('0')
 const bytes = z.string().default('').transform(decodeBase64)
 
-const headerSchema = z.object({ member_id: id64, revision: int64, raft_term: int64 })
+const headerSchema = z.object({
+  cluster_id: id64,
+  member_id: id64,
+  revision: int64,
+  raft_term: int64,
+})
 
 const keyValueSchema = z.object({
   key: bytes,
@@ -136,6 +141,8 @@ const statusSchema = z.object({
 /** What one member says about itself; it needs nobody else for that. */
 export type MemberStatus = {
   readonly memberId: string
+  /** Of the founding that it belongs to: members with another one refuse each other. */
+  readonly clusterId: string
   /** '0' while there is none. */
   readonly leaderId: string
   readonly databaseBytes: number
@@ -150,6 +157,7 @@ export function parseStatus(body: unknown): MemberStatus {
   const status = statusSchema.parse(body)
   return {
     memberId: status.header.member_id,
+    clusterId: status.header.cluster_id,
     leaderId: status.leader,
     databaseBytes: status.dbSize,
     databaseBytesInUse: status.dbSizeInUse,

@@ -403,7 +403,13 @@ describe('peers', () => {
     expect(await peers.seal(node, request, 2000)).toEqual(sealed)
     const confirm = { systemId: request.systemId, epoch: request.epoch, holder: node, ttlMs: 1250 }
     expect(await peers.confirm(node, confirm, 2000)).toEqual({ isConfirmed: true, promise: 4 })
-    const hello = { report: makeReport(), hasData: true, hasEverRunStore: true }
+    const hello = {
+      report: makeReport(),
+      hasData: true,
+      hasEverRunStore: true,
+      traces: ['data' as const],
+      foundingToken: null,
+    }
     expect(await peers.hello(node, 2000)).toEqual(hello)
   })
 

@@ -7,6 +7,7 @@ import type { NodeReport } from '../../core/node-report.ts'
 import type { WalPosition } from '../../core/position.ts'
 import type { RequestAnswer } from '../../ports/agent-api.ts'
 import type {
+  ClusterTrace,
   ConfirmAnswer,
   ConfirmRequest,
   HelloAnswer,
@@ -84,7 +85,17 @@ export function parseHelloAnswer(body: unknown): HelloAnswer {
     hasData: flag(fields, 'hasData'),
     hasEverRunStore:
       typeof fields['hasEverRunStore'] === 'boolean' ? fields['hasEverRunStore'] : null,
+    traces: parseTraces(fields['traces']),
+    foundingToken: typeof fields['foundingToken'] === 'string' ? fields['foundingToken'] : null,
   }
+}
+
+const clusterTraces: readonly ClusterTrace[] = ['store', 'promise', 'system-id', 'data']
+
+/** What a newer version may add stands for something that is there: it counts as data. */
+function parseTraces(value: unknown): readonly ClusterTrace[] | null {
+  if (!Array.isArray(value)) return null
+  return value.map((trace: unknown) => clusterTraces.find((known) => known === trace) ?? 'data')
 }
 
 export function parseRequestAnswer(body: unknown): RequestAnswer {

@@ -243,6 +243,8 @@ function refusals(parts: BalancerParts): Omit<AgentApi, 'role' | 'status' | 'eve
       report: reportOf(parts),
       hasData: false,
       hasEverRunStore: parts.member.hasEverRun(),
+      traces: parts.member.hasEverRun() ? ['store'] : [],
+      foundingToken: parts.member.foundingToken(),
     }),
   }
 }
