@@ -137,4 +137,26 @@ describe('pgherd store recover', () => {
     await succeed('switchover', '--yes')
     expect(await rowCount()).toBe(2000)
   })
+
+  test('a standby is gone for good as well → refused by name, then given up by name', async () => {
+    await query('insert into kept select generate_series(1, 500)')
+    const { holder } = (await status()).lease!
+    const [first, second] = voters.filter((name) => name !== holder)
+    const before = await rowCount()
+    await succeed('node', 'kill', second!)
+    await succeed('node', 'kill', first!)
+    await rm(await storeFolder(first!), { recursive: true })
+    await succeed('node', 'start', first!)
+    await eventually(
+      'no majority answers any more',
+      async () => !(await status()).store.isReachable,
+      healthyMs,
+    )
+    const refused = await pgherd('store', 'recover', '--yes')
+    expect(refused.exitCode).toBe(7)
+    expect(refused.stderr).toContain(`${second!} does not answer`)
+    await succeed('store', 'recover', '--yes', '--accept-loss-of', second!)
+    expect((await status()).lease!.holder).toBe(holder)
+    expect(await rowCount()).toBe(before)
+  })
 })
