@@ -79,7 +79,7 @@ function standby(): {
         return Promise.resolve()
       },
     },
-    data: { postgres, guard: {} },
+    data: { postgres, guard: { holdsServer: () => true } },
   } as unknown as AgentPorts
   const options = {
     layout: layout(),

@@ -2,6 +2,7 @@
 // not by PostgreSQL's own timeline number (safety.md 2.3 rule 4; model flags lsnonly, tlicount).
 
 import type { Epoch, TimelineId } from './names.ts'
+import { asTimeline } from './names.ts'
 import type { Lsn } from './lsn.ts'
 
 /** The end of the WAL that a node has flushed, and the timeline of that end. */
@@ -41,6 +42,23 @@ export function comparePositions(
   if (leftEpoch === undefined || rightEpoch === undefined) return undefined
   if (leftEpoch !== rightEpoch) return leftEpoch - rightEpoch
   return left.flushLsn - right.flushLsn
+}
+
+/** So many ids people may have taken since the record was written; each needs a file at the promotion. */
+const foreignTimelinesMax = 1000
+
+/**
+ * The id for the next promotion: above every one that was reserved, and above every one seen anywhere.
+ * Who promotes by hand takes an id that nobody reserved; reserved again, two branches would have it, and
+ * the foreign one would count as evidence. One that is absurdly far above was not made by PostgreSQL.
+ */
+export function nextTimeline(
+  births: readonly TimelineBirth[],
+  seen: readonly TimelineId[],
+): TimelineId {
+  const reserved = Math.max(0, ...births.map((birth) => birth.timeline))
+  const believed = seen.filter((timeline) => timeline <= reserved + foreignTimelinesMax)
+  return asTimeline(Math.max(reserved, ...believed) + 1)
 }
 
 export type Kinship =

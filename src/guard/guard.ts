@@ -32,6 +32,9 @@ export type GuardOptions = {
 // renewal. More often costs more than it gives: a look takes a fifth of a millisecond, and the deadline
 // has its own timer.
 const suspensionTickMs = 200
+// A look at the whole process table: once when the deadline passes, then rarely, for a server that
+// somebody starts by hand after it.
+const foreignLookPeriodMs = 1000
 const logTrimPeriodMs = 10_000
 
 export class Guard {
@@ -46,6 +49,8 @@ export class Guard {
   #deadlineTimer: NodeJS.Timeout | null = null
   #exactTimer: NodeJS.Timeout | undefined
   #fencedFor: number | null = null
+  /** When a server that is not ours was looked for last, and after which deadline. */
+  #foreignLook: { stopByMs: number | null; atMs: number } = { stopByMs: null, atMs: 0 }
   #endCount = 0
   #lastEnd: ServerEnd | null = null
   #uselessSinceMs = readMonotonicMs()
@@ -103,6 +108,11 @@ export class Guard {
   }
 
   #endForeign(lateMs: number): void {
+    const nowMs = readMonotonicMs()
+    const { stopByMs, atMs } = this.#foreignLook
+    const isNewDeadline = stopByMs !== this.#deadline.stopByMs()
+    if (!isNewDeadline && nowMs - atMs < foreignLookPeriodMs) return
+    this.#foreignLook = { stopByMs: this.#deadline.stopByMs(), atMs: nowMs }
     this.#server.endForeign().then(
       (count) => {
         if (count === 0) return

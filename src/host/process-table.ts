@@ -47,13 +47,14 @@ export function listDirectoryProcesses(directory: string): readonly number[] {
     const pid = Number(name)
     const workingDirectory = readLink(`/proc/${name}/cwd`)
     if (workingDirectory === null) continue
-    const isThere =
-      workingDirectory === directory ||
-      workingDirectory === `${directory} (deleted)` ||
-      (identity !== null && identityOf(`/proc/${name}/cwd`) === identity)
-    if (!isThere) continue
+    const isNamed = workingDirectory === directory || workingDirectory === `${directory} (deleted)`
     const entry = readEntry(pid)
     if (entry === null) continue
+    if (!isNamed) {
+      // Only a server's directory is looked at: one on a file system that hangs would stop us, too.
+      if (identity === null || !isServerCommand(entry.command)) continue
+      if (identityOf(`/proc/${name}/cwd`) !== identity) continue
+    }
     if (isServerCommand(entry.command)) found.add(pid)
     else others.push(entry)
   }

@@ -5,11 +5,12 @@ import type { MemberAnswer } from '../../core/candidate.ts'
 import { contradictedIn } from '../../core/one-incarnation.ts'
 import { judgeElection } from '../../core/candidate.ts'
 import { dataNodesOf } from '../../core/cluster-layout.ts'
+import type { Facts } from '../../core/facts.ts'
 import type { Decision } from '../../core/decision.ts'
 import { renderLsn } from '../../core/lsn.ts'
 import type { Incarnation, NodeName, TimelineId } from '../../core/names.ts'
 import { asTimeline } from '../../core/names.ts'
-import { comparePositions } from '../../core/position.ts'
+import { comparePositions, nextTimeline } from '../../core/position.ts'
 import type { SyncList, SyncRecord } from '../../core/sync-list.ts'
 import {
   describeList,
@@ -169,7 +170,7 @@ export async function recordElection(
     verdict.sealed,
     known,
   )
-  const timeline = nextTimeline(old)
+  const timeline = nextTimeline(old.timelines, timelinesSeen(facts))
   const value: SyncRecord = {
     systemId: old.systemId,
     epoch: action.epoch,
@@ -203,9 +204,22 @@ function listsAfterElection(node: Node, old: SyncRecord, own: SyncList): readonl
   return withList(old.lists, own)
 }
 
-/** Ids are never used twice, whatever PostgreSQL would count (safety.md 2.3 rule 4). */
-function nextTimeline(record: SyncRecord): TimelineId {
-  return asTimeline(Math.max(...record.timelines.map((birth) => birth.timeline)) + 1)
+/**
+ * Every timeline id that this node can see in use: its own, those of the answers, and those of the reports
+ * and the histories in them. A person may have promoted any of these servers (safety.md 2.3 rule 4).
+ */
+function timelinesSeen({ server, election, store, directory }: Facts): readonly TimelineId[] {
+  const seen: TimelineId[] = []
+  if (server.kind === 'primary' || server.kind === 'standby') seen.push(server.position.timeline)
+  if (directory?.kind === 'present') seen.push(directory.timeline)
+  for (const answer of election?.answers.values() ?? []) {
+    if (answer.kind === 'sealed') seen.push(answer.position.timeline)
+  }
+  for (const { value } of store?.reports.values() ?? []) {
+    if (value.position !== null) seen.push(value.position.timeline)
+    for (const { timeline } of value.history ?? []) seen.push(timeline)
+  }
+  return seen
 }
 
 /** Rule 7 b and c: PostgreSQL gets the list, then it is promoted, then the id it got is verified. */
