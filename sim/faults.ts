@@ -284,7 +284,9 @@ export const faults: readonly Fault[] = [
       const sources = world.dataNodes.filter(
         (node) => node !== dataVictim && node.directory.state === 'present',
       )
-      if (sources.length === 0 || !dataVictim.isWanted || !dataVictim.isMachineUp) {
+      const { isWanted, isMachineUp, isFromCopy } = dataVictim
+      // A second copy over the first would lie in the place of the own folder when both are over.
+      if (sources.length === 0 || !isWanted || !isMachineUp || isFromCopy) {
         return { what: 'nobody has a folder to copy', end: null }
       }
       const source = random.pick(sources)
@@ -326,6 +328,11 @@ export const faults: readonly Fault[] = [
     begin: ({ world, random }) => {
       const key = random.pick(['lease', 'sync', 'cluster', 'control'] as const)
       const kind = random.pick(poisonKinds)
+      // While the first primary is made, the lease is all there is: a store without it is a store that was
+      // wiped beside a node that knows of a cluster, and waits for a person on purpose.
+      if (kind === 'deleted' && world.store.cluster === null) {
+        return { what: 'there is no record yet that could be deleted', end: null }
+      }
       world.storeModel.poison(key, kind)
       return {
         what: `the record ${key} in the store is ${kind}`,

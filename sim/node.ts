@@ -48,6 +48,8 @@ export class SimNode {
   isOldVersion = false
   /** The operator wants an agent here; one that ends is started again. */
   isWanted = false
+  /** It runs from a copy of another node's folder; its own lies aside. */
+  isFromCopy = false
   guard: SimGuardProcess | null = null
   server: SimServer | null = null
   running: RunningAgent | null = null
@@ -374,9 +376,11 @@ export class SimNode {
     this.file = new LocalStateFile(this.name)
     this.file.record = source.file.record
     this.directory = SimDataDirectory.copyOf(source.directory, this.name)
+    this.isFromCopy = true
     this.startAgent()
     return () => {
       this.takeDown()
+      this.isFromCopy = false
       this.file = file
       this.directory = directory
       this.startAgent()
