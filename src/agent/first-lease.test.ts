@@ -19,6 +19,8 @@ type Known = {
   /** What every other node answers, unless `answers` names it; null: silent. */
   readonly answers?: Readonly<Record<string, HelloAnswer | null>>
   readonly leaseEpoch?: number
+  /** A lease record lies there that nobody can use. */
+  readonly isLeasePoisoned?: boolean
 }
 
 const answer = (changes: Partial<HelloAnswer> = {}): HelloAnswer => ({
@@ -30,7 +32,7 @@ const answer = (changes: Partial<HelloAnswer> = {}): HelloAnswer => ({
   ...changes,
 })
 
-function emptyNode({ local = {}, answers = {}, leaseEpoch }: Known): Node {
+function emptyNode({ local = {}, answers = {}, leaseEpoch, isLeasePoisoned = false }: Known): Node {
   const state: LocalStateRecord = {
     promise: null,
     incarnation: null,
@@ -68,7 +70,8 @@ function emptyNode({ local = {}, answers = {}, leaseEpoch }: Known): Node {
     leaseEpoch === undefined
       ? null
       : { value: leaseRecord({ epoch: asEpoch(leaseEpoch) }), revision: 1 }
-  made.mirror.accept({ ...emptyStoreView, lease })
+  const unusable = isLeasePoisoned ? [{ key: 'lease' as const, why: 'is none', revision: 3 }] : []
+  made.mirror.accept({ ...emptyStoreView, lease, unusable })
   made.memory.directory = { kind: 'absent' }
   return made
 }
@@ -99,6 +102,16 @@ describe('the first primary', () => {
       'its own attempt was cut off',
       { local: { promise: asEpoch(2), systemId }, leaseEpoch: 2 },
       'clear',
+    ],
+    [
+      'its own attempt was cut off, and the lease in the store was poisoned',
+      { local: { promise: asEpoch(1) }, isLeasePoisoned: true },
+      'clear',
+    ],
+    [
+      'the lease in the store was poisoned, another has data',
+      { isLeasePoisoned: true, answers: { 'pg-1': answer({ hasData: true }) } },
+      'data-elsewhere',
     ],
     [
       'its promise is above what the store knows',

@@ -72,6 +72,9 @@ function tellsOfCluster(view: StoreView, answer: HelloAnswer): boolean {
  * node promises its epoch, and the one that makes it notes the identifier before the store has it.
  */
 function knowsMore(view: StoreView, promise: Epoch | null, hasSystemId: boolean): boolean {
+  // A store that has a record of the lease was not wiped. Where that record cannot be used there is no epoch
+  // to compare with, and what tells of a cluster is data.
+  if (view.unusable.some(({ key, revision }) => key === 'lease' && revision > 0)) return false
   const lease = view.lease?.value ?? null
   return (promise ?? 0) > (lease?.epoch ?? 0) || (hasSystemId && lease === null)
 }
