@@ -142,3 +142,8 @@ describe('why', () => {
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('golden/why-80.txt')
   })
 })
+
+test('render event: a sentence about pg-10 in an event of pg-1 keeps the whole name', () => {
+  const event = makeEvent({ node: asNodeName('pg-1'), message: 'pg-10 was dropped from the list.' })
+  expect(renderEvent(event, 120, plainStyle)[0]).toContain('pg-10 was dropped')
+})

@@ -91,9 +91,10 @@ export function renderEvent(
 /** The node stands before the sentence already. */
 function withoutName(event: JournalEvent): string {
   const message = oneLine(event.message)
-  return message.startsWith(event.node)
-    ? message.slice(event.node.length).replace(/^:? /, '')
-    : message
+  if (!message.startsWith(event.node)) return message
+  const rest = message.slice(event.node.length)
+  // In an event of pg-1, a sentence about pg-10 begins with other letters of a name.
+  return /^[a-z0-9-]/i.test(rest) ? message : rest.replace(/^:? /, '')
 }
 
 /** `promised: 3`, nested values indented; numbers with the unit that their name ends in. */

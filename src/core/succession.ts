@@ -4,7 +4,7 @@
 import { dataNodesOf } from './cluster-layout.ts'
 import type { Facts } from './facts.ts'
 import type { Incarnation, NodeName } from './names.ts'
-import { nodeOf } from './names.ts'
+import { incarnationIsOf, nodeOf } from './names.ts'
 import type { WalPosition } from './position.ts'
 import { comparePositions } from './position.ts'
 import type { Walsender } from './server.ts'
@@ -35,7 +35,7 @@ export function successorOf(facts: Facts): NodeName | null {
   if (durability !== 'async' && !isProvable) return null
   let best: string | null = null
   for (const member of members) {
-    const node = layout.nodes.find((candidate) => member.startsWith(`${candidate.name}-`))
+    const node = layout.nodes.find(({ name }) => incarnationIsOf(member as Incarnation, name))
     if (node === undefined || node.noFailover) continue
     const flushed = flushedBy(seen, member)
     if (flushed >= 0 && (best === null || flushed > flushedBy(seen, best))) best = member

@@ -2,8 +2,8 @@
 
 import type { Facts } from './facts.ts'
 import { lagBytes } from './lsn.ts'
-import type { NodeName } from './names.ts'
-import { nodeOf } from './names.ts'
+import type { Incarnation, NodeName } from './names.ts'
+import { incarnationIsOf, nodeOf } from './names.ts'
 import { isEmptyList } from './sync-list.ts'
 import { successorOf } from './succession.ts'
 
@@ -74,8 +74,9 @@ export function judgeSwitchover(facts: Facts, to: NodeName | null): SwitchoverVi
   const flushLsn =
     walsender?.flushLsn ??
     (isAsync
-      ? facts.server.walsenders.find((entry) => entry.applicationName.startsWith(`${target}-`))
-          ?.flushLsn
+      ? facts.server.walsenders.find((entry) =>
+          incarnationIsOf(entry.applicationName as Incarnation, target),
+        )?.flushLsn
       : null) ??
     null
   if (flushLsn === null) {

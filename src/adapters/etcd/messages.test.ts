@@ -88,6 +88,8 @@ describe('members', () => {
     })
     const ofAnother = { header, leader: '12', errors: ['memberID:99 alarm:NOSPACE '] }
     expect(parseStatus(ofAnother)).toMatchObject({ leaderId: '12', isOutOfSpace: false })
+    const longer = { header, errors: ['memberID:123 alarm:NOSPACE '] }
+    expect(parseStatus(longer).isOutOfSpace).toBe(false)
     const own = { header, errors: ['etcdserver: no leader', 'memberID:12 alarm:NOSPACE '] }
     expect(parseStatus(own).isOutOfSpace).toBe(true)
   })

@@ -169,7 +169,7 @@ export function parseStatus(body: unknown): MemberStatus {
 
 /** `memberID:123 alarm:NOSPACE `, as 3.4 and 3.5 print it; every member lists the alarms of all. */
 function isNoSpaceOf(error: string, memberId: string): boolean {
-  return error.includes('alarm:NOSPACE') && error.includes(`memberID:${memberId}`)
+  return error.includes('alarm:NOSPACE') && /memberID:(\d+)/.exec(error)?.[1] === memberId
 }
 
 export function encodeBase64(text: string): string {
