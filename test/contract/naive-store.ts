@@ -62,7 +62,8 @@ export function randomTransactions(count: number): ((view: StoreView) => StoreTr
   return fc.sample(one, { numRuns: count, seed: 20 }).map((draw) => (view) => {
     const values = {
       lease: leaseRecord({ sequence: draw.number }),
-      sync: syncRecord({ epoch: draw.number as never }),
+      // Above the epochs of its timelines: what a store may hold is for the codec to judge.
+      sync: syncRecord({ epoch: (draw.number + 100) as never }),
       cluster: clusterRecord({ createdAtMs: draw.number as never }),
       control: controlRecord({ paused: { reason: String(draw.number), sinceMs: 0 as never } }),
     }
