@@ -1,6 +1,15 @@
 // Stories about the lease and its guard (safety.md 2.1, 2.2): nobody writes beyond its deadline.
 
-import type { Scenario } from '../scenario.ts'
+import type { SimNode } from '../node.ts'
+import type { Scenario, Stage } from '../scenario.ts'
+
+/** Clients that are connected directly go on writing, for longer than any lease lasts. */
+async function commitOn(stage: Stage, node: SimNode): Promise<void> {
+  for (let count = 0; count < 400; count++) {
+    stage.commit(node)
+    await stage.wait(10)
+  }
+}
 
 export const rightToWriteScenarios: readonly Scenario[] = [
   {
@@ -11,10 +20,7 @@ export const rightToWriteScenarios: readonly Scenario[] = [
     tell: async (stage) => {
       const { a } = await stage.settled()
       a.freezeAgent()
-      for (let count = 0; count < 400; count++) {
-        stage.commit(a)
-        await stage.wait(10)
-      }
+      await commitOn(stage, a)
     },
   },
   {
@@ -28,10 +34,7 @@ export const rightToWriteScenarios: readonly Scenario[] = [
       a.freezeAgent()
       stage.say(`a person restarts PostgreSQL of ${a.name}`)
       a.restartByHand()
-      for (let count = 0; count < 400; count++) {
-        stage.commit(a)
-        await stage.wait(10)
-      }
+      await commitOn(stage, a)
     },
   },
   {
@@ -45,10 +48,7 @@ export const rightToWriteScenarios: readonly Scenario[] = [
     tell: async (stage) => {
       const { a } = await stage.settled()
       stage.cut([a], stage.others(a))
-      for (let count = 0; count < 400; count++) {
-        stage.commit(a)
-        await stage.wait(10)
-      }
+      await commitOn(stage, a)
     },
   },
   {
@@ -79,10 +79,7 @@ export const rightToWriteScenarios: readonly Scenario[] = [
       await stage.wait(stage.random.between(30, 200))
       stage.say(`the guard of ${a.name} is frozen`)
       a.freezeGuard()
-      for (let count = 0; count < 400; count++) {
-        stage.commit(a)
-        await stage.wait(10)
-      }
+      await commitOn(stage, a)
     },
   },
 ]

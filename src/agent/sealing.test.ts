@@ -2,19 +2,16 @@
 // unknown: nothing, until it has taken the upstream away itself (safety.md 2.3 rule 2, [m2]).
 
 import { describe, expect, it } from 'vitest'
-import { layout, node, nodeLayout, systemId } from '../../test/support/facts.ts'
+import { node, nodeLayout, standby, systemId } from '../../test/support/facts.ts'
+import { makeNode } from '../../test/support/node-double.ts'
 import type { Decision } from '../core/decision.ts'
-import type { LocalStateRecord } from '../core/local-state.ts'
-import type { Lsn } from '../core/lsn.ts'
-import type { MonotonicMs, WallClockMs } from '../core/names.ts'
-import { asEpoch, asTimeline, incarnationOf } from '../core/names.ts'
-import { allProtections } from '../core/protections.ts'
+import { asEpoch, asTimeline } from '../core/names.ts'
 import type { PrimaryView } from '../core/rejoin.ts'
-import type { PostgresObservation, ServerConfig } from '../core/server.ts'
+import type { ServerConfig } from '../core/server.ts'
+import type { Postgres } from '../ports/postgres.ts'
 import { PostgresError } from '../ports/postgres.ts'
 import { detach, follow } from './acting/standby.ts'
-import type { AgentPorts, Node } from './node.ts'
-import { createNode } from './node.ts'
+import type { Node } from './node.ts'
 import { seal } from './sealing.ts'
 
 type Outcome = 'done' | 'done-but-answer-lost' | 'not-done'
@@ -30,32 +27,15 @@ const decision = { kind: 'follow', rule: { id: 'R706', why: '' } } as unknown as
 const request = { systemId, epoch: asEpoch(8), candidate: node('pg-2') }
 
 /** A standby without a receiver; `effective` is what its server has really read last. */
-function standby(): {
+function sealable(): {
   node: Node
   effective: () => ServerConfig | null
   nextOutcome: (outcome: Outcome) => void
 } {
   let effective: ServerConfig | null = null
   let outcome: Outcome = 'done'
-  let state: LocalStateRecord = {
-    promise: asEpoch(7),
-    incarnation: incarnationOf(node('pg-1'), 'aaaaaaaa'),
-    systemId,
-    suspendedUntil: null,
-    primaryEpoch: null,
-  }
-  const server: PostgresObservation = {
-    kind: 'standby',
-    position: { timeline: asTimeline(2), flushLsn: 500 as Lsn },
-    replayLsn: 500 as Lsn,
-    isReceiving: false,
-    isStreaming: false,
-    receivingFrom: null,
-    isAtEndOfWal: true,
-    trouble: null,
-  }
   const postgres = {
-    observe: () => Promise.resolve(server),
+    observe: () => Promise.resolve(standby()),
     inspect: () => Promise.resolve({ kind: 'absent' }),
     configure: (config: ServerConfig) => {
       if (outcome !== 'not-done') effective = config
@@ -64,31 +44,9 @@ function standby(): {
         : Promise.reject(new PostgresError('timeout', 'no answer'))
     },
   }
-  const ports = {
-    clock: {
-      monotonicMs: () => 0 as MonotonicMs,
-      wallClockMs: () => 0 as WallClockMs,
-      sleep: () => Promise.resolve(),
-    },
-    random: { next: () => 0, hex: (length: number) => '0'.repeat(length) },
-    journal: { record: () => undefined, log: () => undefined },
-    localState: {
-      get: () => state,
-      save: (changes: Partial<LocalStateRecord>) => {
-        state = { ...state, ...changes }
-        return Promise.resolve()
-      },
-    },
-    data: { postgres, guard: { holdsServer: () => true } },
-  } as unknown as AgentPorts
-  const options = {
-    layout: layout(),
-    node: node('pg-1'),
-    version: '0',
-    protections: allProtections,
-  }
   return {
-    node: createNode(ports, options),
+    node: makeNode({ postgres: postgres as Partial<Postgres>, guard: { holdsServer: () => true } })
+      .node,
     effective: () => effective,
     nextOutcome: (next) => {
       outcome = next
@@ -100,7 +58,7 @@ describe('a seal after a follow whose outcome is unknown', () => {
   it.each(['done-but-answer-lost', 'not-done'] as const)(
     '%s → the upstream is taken away before the answer',
     async (outcome) => {
-      const { node: target, effective, nextOutcome } = standby()
+      const { node: target, effective, nextOutcome } = sealable()
       await detach(target)
       nextOutcome(outcome)
       await expect(follow(target, { kind: 'follow', primary }, decision)).rejects.toThrow()
@@ -114,7 +72,7 @@ describe('a seal after a follow whose outcome is unknown', () => {
   )
 
   it('and the upstream cannot be taken away for sure → no answer', async () => {
-    const { node: target, nextOutcome } = standby()
+    const { node: target, nextOutcome } = sealable()
     await detach(target)
     nextOutcome('done-but-answer-lost')
     await expect(follow(target, { kind: 'follow', primary }, decision)).rejects.toThrow()

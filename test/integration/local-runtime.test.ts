@@ -4,11 +4,9 @@
 import { existsSync } from 'node:fs'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findPostmaster } from '../../bench/faults.ts'
 import { processesIn } from '../../bench/inventory.ts'
-import { observeCluster } from '../../src/cli/observe-cluster.ts'
 import type { ClusterStatus } from '../../src/core/cluster-status.ts'
 import { asNodeName } from '../../src/core/names.ts'
 import { listeningPorts } from '../../src/host/listening-ports.ts'
@@ -25,6 +23,7 @@ import type { NodeProcesses, RuntimeCluster } from '../../src/runtimes/runtime.t
 import { createRuntime } from '../../src/wiring.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePortBlock } from '../support/free-ports.ts'
+import { openCluster, queryCluster, readStatus } from '../support/home-cluster.ts'
 import { makeHome } from '../support/run-pgherd.ts'
 import type { Home, RunResult } from '../support/run-pgherd.ts'
 
@@ -45,13 +44,9 @@ async function pgherd(...words: readonly string[]): Promise<RunResult> {
   return result
 }
 
-const open = (name: string | null = null): Promise<RuntimeCluster> =>
-  createRuntime({ PGHERD_HOME: home.directory }).open(name)
+const open = (name: string | null = null): Promise<RuntimeCluster> => openCluster(home, name)
 
-async function status(): Promise<ClusterStatus> {
-  const cluster = await open()
-  return (await observeCluster(cluster, cluster.connect())).status
-}
+const status = (): Promise<ClusterStatus> => readStatus(home)
 
 const untilHealthy = () =>
   eventually(
@@ -66,23 +61,7 @@ async function nodeProcesses(node: string): Promise<NodeProcesses> {
   return found
 }
 
-async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
-  const { layout, application } = await open()
-  const client = new Client({
-    host: '127.0.0.1',
-    port: layout.endpoints.write?.port,
-    database: application.database,
-    user: application.user,
-    password: await application.readPassword(),
-    connectionTimeoutMillis: 5000,
-  })
-  await client.connect()
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const query = (sql: string): Promise<readonly Record<string, unknown>[]> => queryCluster(home, sql)
 
 /** What the servers of the cluster use of the machine's shared memory. */
 async function sharedMemoryOfNodes(): Promise<SharedMemory> {

@@ -3,14 +3,12 @@
 
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { observeCluster } from '../../src/cli/observe-cluster.ts'
 import type { ClusterStatus } from '../../src/core/cluster-status.ts'
 import type { RuntimeCluster } from '../../src/runtimes/runtime.ts'
-import { createRuntime } from '../../src/wiring.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePortBlock } from '../support/free-ports.ts'
+import { openCluster, queryCluster, readStatus } from '../support/home-cluster.ts'
 import { makeHome } from '../support/run-pgherd.ts'
 import type { Home } from '../support/run-pgherd.ts'
 
@@ -27,13 +25,9 @@ async function pgherd(...words: readonly string[]): Promise<void> {
   )
 }
 
-const open = (): Promise<RuntimeCluster> =>
-  createRuntime({ PGHERD_HOME: home.directory }).open(null)
+const open = (): Promise<RuntimeCluster> => openCluster(home)
 
-async function status(): Promise<ClusterStatus> {
-  const cluster = await open()
-  return (await observeCluster(cluster, cluster.connect())).status
-}
+const status = (): Promise<ClusterStatus> => readStatus(home)
 
 async function untilHealthy(): Promise<void> {
   await eventually(
@@ -43,23 +37,7 @@ async function untilHealthy(): Promise<void> {
   )
 }
 
-async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
-  const { layout, application } = await open()
-  const client = new Client({
-    host: '127.0.0.1',
-    port: layout.endpoints.write?.port,
-    database: application.database,
-    user: application.user,
-    password: await application.readPassword(),
-    connectionTimeoutMillis: 5000,
-  })
-  await client.connect()
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const query = (sql: string): Promise<readonly Record<string, unknown>[]> => queryCluster(home, sql)
 
 async function storeOf(name: Name): Promise<string> {
   return path.join((await open()).directory, 'nodes', name, 'store')

@@ -5,10 +5,9 @@ import { mkdir, mkdtemp, readFile, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { postgresOptions } from '../../../test/support/postgres-options.ts'
 import type { MonotonicMs, WallClockMs } from '../../core/names.ts'
-import { asNodeName, type ClusterName } from '../../core/names.ts'
 import type { ServerConfig } from '../../core/server.ts'
-import { timingPlans } from '../../core/timing-plan.ts'
 import type { PostgresProcess } from '../../ports/postgres-process.ts'
 import { nodePathsOf, type PostgresOptions } from './options.ts'
 import type { PostgresAdapter } from './postgres.ts'
@@ -85,27 +84,6 @@ async function hasOpenGate(): Promise<boolean> {
 }
 
 function optionsIn(nodeDirectory: string): PostgresOptions {
-  return {
-    cluster: 'main' as ClusterName,
-    node: asNodeName('pg-1'),
-    nodeDirectory,
-    socketDirectory: path.join(nodeDirectory, 'run'),
-    host: '127.0.0.1',
-    port: 5432,
-    binaries: {
-      directory: '/usr/lib/postgresql/15/bin',
-      version: { major: 15, minor: 18 },
-      warnings: [],
-    },
-    runAs: null,
-    plan: timingPlans.balanced,
-    secrets: { superuser: 's', pgherd: 'h', replication: 'r', app: 'a' },
-    application: { database: 'app', user: 'app' },
-    locale: 'C.UTF-8',
-    encoding: 'UTF8',
-    parameters: {},
-    slotCapMb: 4096,
-    clusterHosts: ['127.0.0.1'],
-    allowFrom: ['samehost'],
-  }
+  const socketDirectory = path.join(nodeDirectory, 'run')
+  return { ...postgresOptions, nodeDirectory, socketDirectory, allowFrom: ['samehost'] }
 }

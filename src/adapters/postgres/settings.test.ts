@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
-import { asNodeName, incarnationOf, type ClusterName } from '../../core/names.ts'
+import { postgresOptions as options } from '../../../test/support/postgres-options.ts'
+import { asNodeName, incarnationOf } from '../../core/names.ts'
 import { makeList } from '../../core/sync-list.ts'
-import { timingPlans } from '../../core/timing-plan.ts'
-import type { PostgresOptions } from './options.ts'
 import {
   refusedParameters,
   renderArguments,
@@ -11,30 +10,6 @@ import {
   renderStaticSettings,
   stripManagedSettings,
 } from './settings.ts'
-
-const options: PostgresOptions = {
-  cluster: 'main' as ClusterName,
-  node: asNodeName('pg-1'),
-  nodeDirectory: '/var/lib/pgherd/pg-1',
-  socketDirectory: '/run/pgherd/pg-1',
-  host: '10.0.0.2',
-  port: 5432,
-  binaries: {
-    directory: '/usr/lib/postgresql/15/bin',
-    version: { major: 15, minor: 18 },
-    warnings: [],
-  },
-  runAs: null,
-  plan: timingPlans.balanced,
-  secrets: { superuser: 's', pgherd: 'h', replication: 're:pl\\ica', app: 'a' },
-  application: { database: 'app', user: 'app' },
-  locale: 'C.UTF-8',
-  encoding: 'UTF8',
-  parameters: { work_mem: '64MB', max_connections: 300, jit: false, search_path: "it's" },
-  slotCapMb: 4096,
-  clusterHosts: ['10.0.0.1', '10.0.0.2'],
-  allowFrom: ['samenet'],
-}
 
 const upstream = {
   node: asNodeName('pg-0'),

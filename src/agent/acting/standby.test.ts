@@ -2,19 +2,16 @@
 // have become another directory (I11), and a primary that died is no reason for a copy.
 
 import { describe, expect, it, vi } from 'vitest'
-import { layout, node, nodeLayout, systemId } from '../../../test/support/facts.ts'
+import { nodeLayout, systemId } from '../../../test/support/facts.ts'
+import { makeNode } from '../../../test/support/node-double.ts'
 import type { Decision } from '../../core/decision.ts'
 import type { LocalStateRecord } from '../../core/local-state.ts'
 import type { Lsn } from '../../core/lsn.ts'
-import type { MonotonicMs, WallClockMs } from '../../core/names.ts'
-import { asEpoch, asTimeline, incarnationOf } from '../../core/names.ts'
-import { allProtections } from '../../core/protections.ts'
+import { asEpoch, asTimeline } from '../../core/names.ts'
 import type { PrimaryView } from '../../core/rejoin.ts'
-import type { Clock } from '../../ports/clock.ts'
 import type { Postgres } from '../../ports/postgres.ts'
 import { DirectoryChangedError, PostgresError } from '../../ports/postgres.ts'
-import type { AgentPorts, Node } from '../node.ts'
-import { createNode } from '../node.ts'
+import type { Node } from '../node.ts'
 import { clone, rewind } from './standby.ts'
 
 const primary: PrimaryView = {
@@ -28,18 +25,6 @@ const decision = { kind: 'clone', rule: { id: 'R710', why: '' } } as unknown as 
 
 /** A stopped node whose PostgreSQL does what `postgres` says; the rest of it always works. */
 function stoppedNode(postgres: Partial<Postgres>): { node: Node; state: () => LocalStateRecord } {
-  let state: LocalStateRecord = {
-    promise: asEpoch(7),
-    incarnation: incarnationOf(node('pg-1'), 'aaaaaaaa'),
-    systemId,
-    suspendedUntil: null,
-    primaryEpoch: null,
-  }
-  const clock: Clock = {
-    monotonicMs: () => 0 as MonotonicMs,
-    wallClockMs: () => 0 as WallClockMs,
-    sleep: () => Promise.resolve(),
-  }
   const working = {
     stop: () => Promise.resolve(),
     inspect: () =>
@@ -53,26 +38,7 @@ function stoppedNode(postgres: Partial<Postgres>): { node: Node; state: () => Lo
     identify: () => Promise.resolve({ systemId, timeline: asTimeline(3), lsn: 500 as Lsn }),
     keepDivergedWal: () => Promise.resolve({ path: 'diverged', commitCount: 1 }),
   }
-  const ports = {
-    clock,
-    random: { next: () => 0, hex: (length: number) => '0'.repeat(length) },
-    journal: { record: () => undefined, log: () => undefined },
-    localState: {
-      get: () => state,
-      save: (changes: Partial<LocalStateRecord>) => {
-        state = { ...state, ...changes }
-        return Promise.resolve()
-      },
-    },
-    data: { postgres: { ...working, ...postgres }, guard: {} },
-  } as unknown as AgentPorts
-  const options = {
-    layout: layout(),
-    node: node('pg-1'),
-    version: '0',
-    protections: allProtections,
-  }
-  return { node: createNode(ports, options), state: () => state }
+  return makeNode({ postgres: { ...working, ...postgres } as Partial<Postgres>, guard: {} })
 }
 
 async function cloneOn(target: Node): Promise<void> {
