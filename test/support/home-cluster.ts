@@ -18,7 +18,10 @@ export async function readStatus(home: Home): Promise<ClusterStatus> {
   return (await observeCluster(cluster, cluster.connect())).status
 }
 
-/** Rows of one statement as the application, through the endpoint for writes. */
+/**
+ * Rows of one statement as the application, through the endpoint for writes.
+ * @throws Error of pg, also when the session is cut: then the statement was perhaps carried out
+ */
 export async function queryCluster(
   home: Home,
   sql: string,
@@ -32,6 +35,8 @@ export async function queryCluster(
     password: await application.readPassword(),
     connectionTimeoutMillis: 5000,
   })
+  // A session that is cut fails the query; without a listener it would end the whole run as well.
+  client.on('error', () => undefined)
   await client.connect()
   try {
     return (await client.query<Record<string, unknown>>(sql)).rows
