@@ -13,6 +13,12 @@ export const epochMax = 2_147_483_647
  */
 export const epochJumpMax = 1_000_000
 
+/**
+ * How many epochs may have been taken that left a trace nowhere but in a lease which is gone: an acquisition
+ * reaches a promise or a report only a moment later, and who saw it may have been started again since.
+ */
+export const unseenEpochsMax = 1000
+
 /** Whether `epoch` is further above `known` than elections can have brought it. */
 export function isEpochJump(known: number, epoch: number): boolean {
   return epoch > known + epochJumpMax || epoch > epochMax
@@ -30,7 +36,8 @@ export function seenEpochOf(view: StoreView | null, promise: Epoch | null): numb
 
 /**
  * The epoch for a lease that is taken now: above every epoch in the lease, the sync record, the reports
- * and the promise (a lease that was deleted must not let epochs go back).
+ * and the promise. A lease that is gone may have held a higher one than all of these; none of its epochs is
+ * given to a second holder.
  */
 export function nextEpochOf(view: StoreView | null, promise: Epoch | null): Epoch {
   const known = seenEpochOf(view, promise)
@@ -40,5 +47,6 @@ export function nextEpochOf(view: StoreView | null, promise: Epoch | null): Epoc
       if (epoch > highest && !isEpochJump(known, epoch)) highest = epoch
     }
   }
-  return (highest + 1) as Epoch
+  const isGone = highest > 0 && (view?.lease ?? null) === null
+  return (highest + 1 + (isGone ? unseenEpochsMax : 0)) as Epoch
 }

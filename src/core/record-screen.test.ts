@@ -14,7 +14,7 @@ import {
 } from '../../test/support/facts.ts'
 import { classify } from './classify.ts'
 import { decide } from './decide.ts'
-import { epochJumpMax, epochMax, nextEpochOf } from './epoch.ts'
+import { epochJumpMax, epochMax, nextEpochOf, unseenEpochsMax } from './epoch.ts'
 import type { Facts } from './facts.ts'
 import type { SystemId } from './names.ts'
 import { asEpoch, asMonotonic, asNodeName, asTimeline } from './names.ts'
@@ -172,7 +172,15 @@ describe('the next epoch', () => {
       report('pg-2', { promise: asEpoch(epochMax) }),
     ]
     const view = { ...storeView({ reports }), lease: null }
-    expect(nextEpochOf(view, asEpoch(3))).toBe(10)
-    expect(nextEpochOf(view, asEpoch(12))).toBe(13)
+    expect(nextEpochOf(view, asEpoch(3))).toBe(10 + unseenEpochsMax)
+    expect(nextEpochOf(view, asEpoch(12))).toBe(13 + unseenEpochsMax)
+  })
+
+  it('lease and sync record vouch for each other, a promise for neither → both are unusable', () => {
+    const view = storeView({})
+    const lease = { ...view.lease!, value: { ...view.lease!.value, epoch: asEpoch(epochMax) } }
+    const sync = { ...view.sync!, value: { ...view.sync!.value, epoch: asEpoch(epochMax) } }
+    const screened = screenView({ ...view, lease, sync }, { promise: asEpoch(3), systemId })
+    expect(screened.unusable.map(({ key }) => key)).toEqual(['sync', 'lease'])
   })
 })

@@ -87,14 +87,12 @@ function judgeEpochs(
 ): void {
   const lease = view.lease?.value.epoch ?? null
   const sync = view.sync?.value.epoch ?? null
-  if (sync !== null && isEpochJump(Math.max(promise ?? 0, lease ?? 0), sync) && promise !== null) {
-    reject('sync', `has epoch ${String(sync)}, far above every epoch known here`)
-    if (lease !== null && isEpochJump(promise, lease)) {
-      reject('lease', `has epoch ${String(lease)}, far above every epoch known here`)
-    }
-    return
-  }
-  if (lease === null) return
+  // Neither record vouches for the other: both may have been written by somebody.
+  const isJump = (epoch: number | null): boolean =>
+    epoch !== null && promise !== null && isEpochJump(promise, epoch)
+  if (isJump(sync)) reject('sync', `has epoch ${String(sync)}, far above every epoch known here`)
+  if (isJump(lease)) reject('lease', `has epoch ${String(lease)}, far above every epoch known here`)
+  if (lease === null || isJump(lease) || isJump(sync)) return
   if (isEpochJump(knownEpochOf(view, promise), lease)) {
     reject('lease', `has epoch ${String(lease)}, far above every epoch known here`)
     return
