@@ -32,8 +32,8 @@ const untilHealthy = () =>
 const query = (sql: string): Promise<readonly Record<string, unknown>[]> => queryCluster(home, sql)
 
 /**
- * One more acknowledged row. While pg-1 and pg-2 are both down the store has no majority, so on a busy machine
- * the primary gives way once, and a session is cut: what was not acknowledged is tried again.
+ * One more acknowledged row. While pg-1 and pg-2 are both down the store has no majority, so on a busy
+ * machine the primary gives way once, and a session is cut: what was not acknowledged is tried again.
  */
 async function commit(): Promise<void> {
   await eventually('a row is acknowledged', () =>
